@@ -1,0 +1,1 @@
+//! Joins machine, transport and conninfo: PgConn, operations, results.

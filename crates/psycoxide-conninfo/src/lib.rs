@@ -1,0 +1,1 @@
+//! Connection strings, environment, passfile and service file: one typed Config.

@@ -1,0 +1,1 @@
+//! Messages of the PostgreSQL frontend/backend protocol, version 3: bytes and nothing else.

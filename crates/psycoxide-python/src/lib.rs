@@ -1,0 +1,1 @@
+//! psycoxide._core: the only crate that knows Python.

@@ -1,0 +1,1 @@
+//! Query text: placeholders, conversion to server-side parameters, quoting.

@@ -1,0 +1,1 @@
+//! Sockets, TLS, name resolution and polling: the only system calls.

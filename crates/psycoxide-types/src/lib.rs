@@ -1,0 +1,1 @@
+//! Values of PostgreSQL's types to bytes and back, text and binary.
