@@ -3,6 +3,7 @@
 //! - [`frontend`] appends messages to send to a buffer; nothing is appended when one cannot be encoded.
 //! - [`frame`] finds the next message in the bytes received.
 //! - [`backend`] decodes its body, borrowing from the buffer; [`data_row`] walks the cells of a row.
+//! - [`sqlstate`] names the error codes.
 //!
 //! The crate keeps no state and does no I/O: which message is legal when is the business of the
 //! connection machine, and values in cells are the business of the type codecs.
@@ -15,6 +16,7 @@
 pub mod backend;
 pub mod frame;
 pub mod frontend;
+pub mod sqlstate;
 
 mod error;
 mod format;

@@ -23,7 +23,7 @@ pub fn column_count(body: &[u8]) -> Result<u16, DecodeError> {
         .ok_or(TRUNCATED)
 }
 
-/// Walks all lengths: after this, [`Columns`] and [`column`] find no fault in the body.
+/// Walks all lengths: after this, [`Columns`] and [`column()`] find no fault in the body.
 ///
 /// # Errors
 ///

@@ -93,7 +93,7 @@ impl ErrorFields {
         })
     }
 
-    /// The SQLSTATE code, such as `42P01`.
+    /// The SQLSTATE code, such as `42P01`. See [`crate::sqlstate`].
     pub fn sqlstate(&self) -> Option<&str> {
         self.get(field::SQLSTATE)
             .and_then(|value| std::str::from_utf8(value).ok())
