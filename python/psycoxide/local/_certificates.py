@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _with_openssl(certificates: Certificates, folder: Path, user: str) -> None:
     authority_key.unlink()
 
 
-def _openssl(*arguments: list[str | Path] | list[str]) -> None:
+def _openssl(*arguments: Sequence[object]) -> None:
     command = ["openssl", *(str(argument) for part in arguments for argument in part)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:

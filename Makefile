@@ -1,0 +1,119 @@
+# The commands of this project; `make` alone lists them.
+# A stamp in .build/ stands for each thing that is made once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+BENCH := $(CURDIR)/.bench
+BUILD := .build
+# `make test` is content with a build that is faster to make; `make demo` shows the real one.
+PROFILE ?= fast
+MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(VENV) $(BIN)/maturin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
+ALIAS := $(shell find packages/psycopg-alias -name '*.py' -o -name pyproject.toml)
+
+# Arguments for the programs behind `make demo`, `make test` and `make bench`.
+DSN ?=
+ARGS ?=
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: release ## run the page's statements on a server started for it (DSN="..." for another)
+	@$(BIN)/python -m psycoxide demo $(if $(DSN),"$(DSN)")
+
+.PHONY: test
+test: build $(BUILD)/postgresql ## run the Rust and Python tests on a server of their own (ARGS="..." for pytest)
+	cargo test --workspace --exclude psycoxide-python --locked
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: build $(BUILD)/lint-tools ## check format, lints, types and generated files
+	cargo fmt --all --check
+	PYO3_PYTHON=$(BIN)/python cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python tools/unasync.py --check
+
+.PHONY: fmt
+fmt: build $(BUILD)/lint-tools ## format the sources
+	cargo fmt --all
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: twins
+twins: $(BUILD)/venv ## write the synchronous classes from the asynchronous ones
+	$(BIN)/python tools/unasync.py
+
+.PHONY: bench
+bench: release $(BUILD)/bench-tools ## measure against other drivers (ARGS="--quick --only point_select")
+	$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+.PHONY: docs
+docs: build $(BUILD)/docs-tools ## build the documentation into .build/site and the crates' into target/doc
+	$(BIN)/mkdocs build --strict --quiet --site-dir $(BUILD)/site
+	RUSTDOCFLAGS="-D warnings" PYO3_PYTHON=$(BIN)/python cargo doc --workspace --no-deps --locked
+
+.PHONY: build
+build: $(BUILD)/extension $(BUILD)/packages ## make .venv with the extension and all that the tests need
+
+.PHONY: dev
+dev: ## build the extension without optimisation, quickly
+	$(MAKE) --no-print-directory build PROFILE=dev
+
+.PHONY: release
+release: ## build the extension as it is distributed
+	@if [ "$$(cat $(BUILD)/extension 2>/dev/null)" != release ]; then rm -f $(BUILD)/extension; fi
+	@$(MAKE) --no-print-directory build PROFILE=release
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf $(VENV) $(BENCH) $(BUILD) target python/psycoxide/_core.*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BUILD)/venv:
+	@mkdir -p $(BUILD)
+	@command -v cargo >/dev/null || { echo "psycoxide is built with cargo: install Rust from https://rustup.rs" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "psycoxide needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1):" \
+			"name another one, as in \`make $(MAKECMDGOALS) PYTHON=python3.12\`" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet "maturin>=1.9,<2"
+	@touch $@
+
+$(BUILD)/extension: $(RUST) | $(BUILD)/venv
+	$(MATURIN) develop --locked --profile $(PROFILE)
+	@echo $(PROFILE) > $@
+
+# The extras are installed for the psycoxide that is there already: nothing is built again.
+$(BUILD)/packages: pyproject.toml $(ALIAS) | $(BUILD)/extension
+	$(PIP) install --quiet --no-deps --force-reinstall ./packages/psycopg-alias
+	$(PIP) install --quiet "psycoxide[local,psycopg,test]"
+	@touch $@
+
+$(BUILD)/lint-tools: pyproject.toml | $(BUILD)/packages
+	$(PIP) install --quiet "psycoxide[lint]"
+	@touch $@
+
+$(BUILD)/docs-tools: pyproject.toml | $(BUILD)/packages
+	$(PIP) install --quiet "psycoxide[docs]"
+	@touch $@
+
+$(BUILD)/bench-tools: pyproject.toml benchmarks/environment.sh | $(BUILD)/extension
+	PYTHON=$(BIN)/python benchmarks/environment.sh $(BENCH)
+	@touch $@
+
+$(BUILD)/postgresql:
+	@mkdir -p $(BUILD)
+	tools/ensure_postgresql.sh
+	@touch $@
