@@ -1,0 +1,1 @@
+"""What the tests share: servers, and one test body for both interfaces."""
