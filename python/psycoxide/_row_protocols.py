@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from ._async.cursor import AsyncCursor
     from ._base.cursor import BaseCursor
     from ._sync.cursor import Cursor
-    from ._async.cursor import AsyncCursor
 
 T = TypeVar("T", covariant=True)
 

@@ -21,13 +21,13 @@ from ._errors_base import NotSupportedError as NotSupportedError
 from ._errors_base import OperationalError as OperationalError
 from ._errors_base import PipelineAborted as PipelineAborted
 from ._errors_base import ProgrammingError as ProgrammingError
-from ._errors_base import Warning as Warning  # noqa: A004: named by the DB-API
+from ._errors_base import Warning as Warning  # noqa: A004  (named by the DB-API)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._finished import FinishedPGconn as FinishedPGconn
     from ._finished import finish_pgconn as finish_pgconn
-    from ._sqlstate_errors import *  # noqa: F403: what __getattr__ finds
+    from ._sqlstate_errors import *  # noqa: F403  (what __getattr__ finds)
     from .pq.abc import PGresult
 
 
