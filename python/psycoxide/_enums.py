@@ -53,3 +53,31 @@ class IsolationLevel(IntEnum):
     """:sql:`REPEATABLE READ`: all statements see the same snapshot."""
     SERIALIZABLE = 4
     """:sql:`SERIALIZABLE`: as if the transactions ran one after another."""
+
+
+class Wait(IntEnum):
+    """What a connection waits for: the bits of `selectors`."""
+
+    __module__ = "psycoxide.waiting"
+
+    R = 1
+    """That it can read."""
+    W = 2
+    """That it can write."""
+    RW = 3
+    """That it can do either."""
+
+
+class Ready(IntEnum):
+    """What came of waiting."""
+
+    __module__ = "psycoxide.waiting"
+
+    NONE = 0
+    """Nothing: the time is up."""
+    R = 1
+    """It can read."""
+    W = 2
+    """It can write."""
+    RW = 3
+    """It can do both."""

@@ -88,7 +88,7 @@ def _picklable_info(info: ErrorInfo) -> dict[int, bytes | None] | None:
     return {code: info.error_field(code) for code in _FIELD_CODES}
 
 
-class Warning(Exception):  # noqa: A001, N818  (named by the DB-API)
+class Warning(Exception):
     """An important warning. Defined by the DB-API; psycoxide itself never raises it."""
 
     __module__ = "psycoxide"

@@ -21,7 +21,7 @@ from ._errors_base import NotSupportedError as NotSupportedError
 from ._errors_base import OperationalError as OperationalError
 from ._errors_base import PipelineAborted as PipelineAborted
 from ._errors_base import ProgrammingError as ProgrammingError
-from ._errors_base import Warning as Warning  # noqa: A004  (named by the DB-API)
+from ._errors_base import Warning as Warning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def dict_row(cursor: BaseCursor[Any, Any]) -> RowMaker[DictRow]:
         return no_result
 
     def make_dict(values: Sequence[Any]) -> dict[str, Any]:
-        return dict(zip(names, values))  # noqa: B905  (a row has as many values as columns)
+        return dict(zip(names, values))
 
     return make_dict
 
@@ -163,7 +163,7 @@ class _KeywordFactory:
         target = self.target
 
         def call_with_keywords(values: Sequence[Any]) -> Any:
-            return target(**dict(zip(names, values)))  # noqa: B905  (as in dict_row)
+            return target(**dict(zip(names, values)))
 
         return call_with_keywords
 

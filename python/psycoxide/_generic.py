@@ -1,0 +1,15 @@
+"""A base for generic classes that does without `typing`.
+
+Importing `typing` takes longer than importing the rest of the package's base. Type checkers see
+`typing.Generic`; at run time this does the little that is needed: subscribing a class.
+"""
+
+from types import GenericAlias
+
+
+class Generic:
+    """Stands for `typing.Generic` at run time."""
+
+    __slots__ = ()
+
+    __class_getitem__ = classmethod(GenericAlias)
