@@ -29,7 +29,7 @@ use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
-use crate::tls::{FileKind, TlsError, name};
+use crate::tls::{TlsError, name};
 
 /// How much is verified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,7 +97,7 @@ impl ServerVerifier {
     /// issuer's that has not expired, as with libpq.
     ///
     /// # Errors
-    /// Revocation lists that cannot be parsed.
+    /// A revocation list that cannot be parsed.
     pub fn new(
         roots: Roots,
         lists: Vec<CertificateRevocationListDer<'static>>,
@@ -113,7 +113,10 @@ impl ServerVerifier {
                 WebPkiServerVerifier::builder_with_provider(anchors, Arc::clone(&provider))
                     .with_crls(lists)
                     .enforce_revocation_expiration();
-            Some(builder.build().map_err(builder_error)?)
+            // Anchors there are, and the lists were parsed before: nothing is left that fails.
+            let unexpected =
+                |error: VerifierBuilderError| rustls::Error::General(error.to_string());
+            Some(builder.build().map_err(unexpected)?)
         };
         Ok(Self {
             check,
@@ -151,6 +154,10 @@ impl ServerVerifier {
             | Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(()),
+            // An authority made anew under its old name: the common mistake, told as what it is.
+            Err(rustls::Error::InvalidCertificate(CertificateError::BadSignature)) => {
+                Err(CertificateError::UnknownIssuer.into())
+            }
             // webpki's complaint about a self-signed certificate is that it is an authority's.
             Err(_) if is_self_issued(&parsed) => Err(CertificateError::UnknownIssuer.into()),
             Err(error) => Err(error),
@@ -339,16 +346,5 @@ fn is_authority(certificate: &CertificateInner<Raw>) -> bool {
         (Ok(Some((_, constraints))), _) => constraints.ca,
         (Ok(None), Ok(Some((_, usage)))) => usage.key_cert_sign(),
         _ => false,
-    }
-}
-
-fn builder_error(error: VerifierBuilderError) -> TlsError {
-    match error {
-        VerifierBuilderError::InvalidCrl(reason) => TlsError::InvalidFile {
-            kind: FileKind::RevocationList,
-            path: std::path::PathBuf::new(),
-            reason: format!("{reason:?}"),
-        },
-        other => TlsError::Protocol(rustls::Error::General(other.to_string())),
     }
 }

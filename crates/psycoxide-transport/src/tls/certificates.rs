@@ -114,7 +114,10 @@ pub(crate) fn load_revocation_lists(
         };
         let before = lists.len();
         for list in CertificateRevocationListDer::pem_slice_iter(&bytes) {
-            lists.push(list.map_err(|error| invalid(KIND, &path, error))?);
+            let list = list.map_err(|error| invalid(KIND, &path, error))?;
+            webpki::BorrowedCertRevocationList::from_der(&list)
+                .map_err(|error| invalid(KIND, &path, error))?;
+            lists.push(list);
         }
         if lists.len() == before {
             return Err(invalid(KIND, &path, "it has no PEM revocation list"));

@@ -83,3 +83,77 @@ fn look_up(oid: ObjectIdentifier) -> Option<Hash> {
         .find(|(known, _)| *known == text)
         .map(|(_, hash)| *hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn algorithm(oid: &str, parameters: Option<&[u8]>) -> AlgorithmIdentifierOwned {
+        AlgorithmIdentifierOwned {
+            oid: ObjectIdentifier::new(oid).unwrap(),
+            parameters: parameters.map(|der| Any::from_der(der).unwrap()),
+        }
+    }
+
+    #[test]
+    fn weak_hashes_are_replaced_and_strong_ones_kept() {
+        for (oid, hash) in [
+            ("1.2.840.113549.1.1.4", Hash::Sha256),
+            ("1.2.840.113549.1.1.5", Hash::Sha256),
+            ("1.2.840.10045.4.1", Hash::Sha256),
+            ("1.2.840.113549.1.1.11", Hash::Sha256),
+            ("1.2.840.113549.1.1.12", Hash::Sha384),
+            ("1.2.840.10045.4.3.4", Hash::Sha512),
+        ] {
+            assert_eq!(signature_hash(&algorithm(oid, None)), Some(hash), "{oid}");
+        }
+    }
+
+    #[test]
+    fn pss_names_its_hash_in_its_parameters() {
+        const PSS: &str = "1.2.840.113549.1.1.10";
+        // [0] { SEQUENCE { sha384, NULL } }, [2] { 48 }
+        let sha384 =
+            b"\x30\x16\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\
+                       \xa2\x03\x02\x01\x30";
+        assert_eq!(
+            signature_hash(&algorithm(PSS, Some(sha384))),
+            Some(Hash::Sha384)
+        );
+        // Left out, the hash is SHA-1.
+        assert_eq!(
+            signature_hash(&algorithm(PSS, Some(b"\x30\x00"))),
+            Some(Hash::Sha256)
+        );
+        let only_salt = b"\x30\x05\xa2\x03\x02\x01\x14";
+        assert_eq!(
+            signature_hash(&algorithm(PSS, Some(only_salt))),
+            Some(Hash::Sha256)
+        );
+        assert_eq!(signature_hash(&algorithm(PSS, Some(b"\x05\x00"))), None);
+        assert_eq!(signature_hash(&algorithm(PSS, None)), None);
+    }
+
+    #[test]
+    fn the_whole_certificate_is_hashed() {
+        let made = |algorithm| {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let certificate = rcgen::CertificateParams::default()
+                .self_signed(&key)
+                .unwrap();
+            certificate.der().to_vec()
+        };
+        let p256 = made(&rcgen::PKCS_ECDSA_P256_SHA256);
+        assert_eq!(
+            server_end_point(&p256),
+            Some(Sha256::digest(&p256).to_vec())
+        );
+        let p384 = made(&rcgen::PKCS_ECDSA_P384_SHA384);
+        assert_eq!(
+            server_end_point(&p384),
+            Some(Sha384::digest(&p384).to_vec())
+        );
+        assert_eq!(server_end_point(&made(&rcgen::PKCS_ED25519)), None);
+        assert_eq!(server_end_point(b"not a certificate"), None);
+    }
+}

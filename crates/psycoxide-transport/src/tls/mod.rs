@@ -28,6 +28,9 @@ pub use error::{FileKind, TlsError};
 
 /// How much of the server's identity is verified; whether to ask for TLS at all, and what to do
 /// when the server refuses, is up to the caller.
+///
+/// As in libpq, a root certificate file that exists is used in every mode: `Allow` and `Prefer`
+/// then fail on a chain that does not lead to it, after which libpq tries without TLS.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum SslMode {
     /// No TLS. Nothing is verified should it be used all the same.
@@ -37,7 +40,7 @@ pub enum SslMode {
     /// TLS first, plain if the server has none.
     #[default]
     Prefer,
-    /// TLS only. Verifies the chain, as `VerifyCa`, when a root certificate file exists.
+    /// TLS only; as `VerifyCa` when a root certificate file exists.
     Require,
     /// TLS only, and the certificate must come from a trusted authority.
     VerifyCa,

@@ -197,13 +197,14 @@ impl Session {
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match (&self.failure, self.start < self.end) {
-                        (Some(failure), _) => TlsError::from(failure.clone()).into_io(),
-                        (None, true) => match self.feed() {
-                            Ok(()) => continue,
-                            Err(error) => error.into_io(),
-                        },
-                        (None, false) => return Ok((filled > 0).then_some(filled)),
+                    if let Some(failure) = &self.failure {
+                        TlsError::from(failure.clone()).into_io()
+                    } else if self.start < self.end {
+                        // Records before a bad one are good: `failure` waits until they are read.
+                        let _ = self.feed();
+                        continue;
+                    } else {
+                        return Ok((filled > 0).then_some(filled));
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -223,15 +224,17 @@ impl Session {
     /// Gives rustls a piece of what was received and lets it decrypt.
     fn feed(&mut self) -> Result<(), TlsError> {
         let mut bytes = self.received.get(self.start..self.end).unwrap_or_default();
-        let count = self.connection.read_tls(&mut bytes).map_err(TlsError::Io)?;
-        self.start += count;
-        match self.connection.process_new_packets() {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.failure = Some(error.clone());
-                Err(error.into())
+        let outcome = match self.connection.read_tls(&mut bytes) {
+            Ok(count) => {
+                self.start += count;
+                self.connection.process_new_packets().map(drop)
             }
-        }
+            Err(error) => Err(rustls::Error::General(error.to_string())),
+        };
+        outcome.map_err(|error| {
+            self.failure = Some(error.clone());
+            error.into()
+        })
     }
 
     /// One `recv`. Called only when everything received before has been fed.
