@@ -12,18 +12,18 @@ use crate::error::{Error, Reason, Result};
 pub fn decode(value: &[u8]) -> Result<&str> {
     match simdutf8::basic::from_utf8(value) {
         Ok(text) => Ok(text),
-        Err(_) => Err(invalid_utf8(value)),
+        Err(_) => Err(invalid_utf8(value, "text")),
     }
 }
 
 /// The error for bytes that are not UTF-8, with the position of the first wrong one.
 #[cold]
-pub fn invalid_utf8(value: &[u8]) -> Error {
+pub fn invalid_utf8(value: &[u8], type_name: &'static str) -> Error {
     let valid_up_to = match std::str::from_utf8(value) {
         Ok(text) => text.len(),
         Err(error) => error.valid_up_to(),
     };
-    Error::text("text", Reason::InvalidUtf8 { valid_up_to })
+    Error::text(type_name, Reason::InvalidUtf8 { valid_up_to })
 }
 
 /// Fails when the text, already in the client encoding, holds a NUL, which the server refuses.

@@ -140,7 +140,8 @@ impl<'a> Tokens<'a> {
         let (raw, rest) = text.split_at(length);
         self.rest = rest;
         self.item()?;
-        if raw.eq_ignore_ascii_case(b"NULL") {
+        // In upper case only: the server quotes an element that is this word in any case.
+        if raw == b"NULL" {
             return Ok(Token::Null);
         }
         Ok(Token::Element(Element::new(raw, false)))
