@@ -1,0 +1,73 @@
+"""psycopg2; its executemany stands for execute_batch, the documented way to be quick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+
+from .. import workloads
+from ..measure import Run
+from . import Options
+
+
+class Driver:
+    """Runs the workloads with psycopg2."""
+
+    def __init__(self, module: str, dsn: str, options: Options) -> None:
+        self.module, self.dsn = module, dsn
+
+    def connect(self) -> Any:
+        conn = psycopg2.connect(self.dsn)
+        conn.autocommit = True
+        psycopg2.extras.register_uuid(conn_or_curs=conn)
+        return conn
+
+    def _loop(self, run: Run, query: str, parameters: list[Any]) -> Any:
+        cur = self.connect().cursor()
+        for params in parameters[: run.warm_up]:
+            cur.execute(query, params)
+            cur.fetchone()
+        row = None
+        with run.measure():
+            for params in parameters:
+                cur.execute(query, params)
+                row = cur.fetchone()
+        return row
+
+    def select1(self, run: Run) -> None:
+        self._loop(run, workloads.SELECT1, [None] * run.operations)
+
+    def point_select(self, run: Run) -> None:
+        keys = [(key,) for key in workloads.point_keys(run.operations)]
+        self._loop(run, workloads.POINT.format("%s"), keys)
+
+    def params10(self, run: Run) -> None:
+        query = workloads.PARAMS10.format(*["%s"] * 10)
+        *params, document = workloads.params10()
+        params.append(psycopg2.extras.Json(document))
+        row = self._loop(run, query, [params] * run.operations)
+        assert row[9] == document
+
+    def fetch(self, run: Run) -> None:
+        query = workloads.FETCH[run.workload]
+        cur = self.connect().cursor()
+        cur.execute(query.format(run.warm_up))
+        cur.fetchall()
+        with run.measure():
+            cur.execute(query.format(run.operations))
+            rows = cur.fetchall()
+        assert len(rows) == run.operations
+
+    def executemany_insert(self, run: Run) -> None:
+        query = workloads.INSERT.format(*["%s"] * 5)
+        rows = workloads.insert_rows(run.operations)
+        conn = self.connect()
+        cur = conn.cursor()
+        psycopg2.extras.execute_batch(cur, query, rows[: run.warm_up])
+        cur.execute(workloads.TRUNCATE)
+        conn.autocommit = False
+        with run.measure():
+            psycopg2.extras.execute_batch(cur, query, rows)
+            conn.commit()
