@@ -27,6 +27,18 @@ impl ProtocolVersion {
     /// The version of PostgreSQL 18: cancel keys of variable length.
     pub const V3_2: Self = Self { major: 3, minor: 2 };
 
+    /// A version by its numbers. A minor number beyond the 16 bits that travel becomes the greatest.
+    pub const fn new(major: u16, minor: u32) -> Self {
+        Self {
+            major,
+            minor: if minor > 0xffff {
+                u16::MAX
+            } else {
+                minor as u16
+            },
+        }
+    }
+
     /// The number on the wire: the major version in the upper half, the minor in the lower.
     pub const fn code(self) -> u32 {
         ((self.major as u32) << 16) | self.minor as u32
