@@ -50,7 +50,9 @@ pub enum Target {
 /// [`has_buffered`](Self::has_buffered), before waiting for the socket to be readable.
 ///
 /// Dropping it closes the descriptor and sends nothing, which is what a forked child needs;
-/// [`close_notify`](Self::close_notify) says goodbye under TLS.
+/// [`close_notify`](Self::close_notify) says goodbye under TLS. A TCP socket closed with unread
+/// bytes is reset, and what was sent last may be lost with it: who sends a message and goes, as a
+/// cancel request does, reads to the end first.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
