@@ -12,4 +12,6 @@ class Generic:
 
     __slots__ = ()
 
-    __class_getitem__ = classmethod(GenericAlias)
+    @classmethod
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        return GenericAlias(cls, item)

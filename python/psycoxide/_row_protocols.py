@@ -39,16 +39,12 @@ class RowMaker(Protocol[Row]):
     Values arrive in order of the columns, already in their Python types.
     """
 
-    __module__ = "psycoxide.rows"
-
     def __call__(self, values: Sequence[Any], /) -> Row:
         """One row."""
 
 
 class RowFactory(Protocol[Row]):
     """Makes a row maker for the result of a :class:`~psycoxide.Cursor`."""
-
-    __module__ = "psycoxide.rows"
 
     def __call__(self, cursor: Cursor[Any], /) -> RowMaker[Row]:
         """Called when a result arrives; `cursor.description` tells its columns."""
@@ -57,8 +53,6 @@ class RowFactory(Protocol[Row]):
 class AsyncRowFactory(Protocol[Row]):
     """Makes a row maker for the result of an :class:`~psycoxide.AsyncCursor`."""
 
-    __module__ = "psycoxide.rows"
-
     def __call__(self, cursor: AsyncCursor[Any], /) -> RowMaker[Row]:
         """Called when a result arrives; `cursor.description` tells its columns."""
 
@@ -66,7 +60,10 @@ class AsyncRowFactory(Protocol[Row]):
 class BaseRowFactory(Protocol[Row]):
     """Makes a row maker for any cursor: both a `RowFactory` and an `AsyncRowFactory`."""
 
-    __module__ = "psycoxide.rows"
-
     def __call__(self, cursor: BaseCursor[Any, Any], /) -> RowMaker[Row]:
         """Called when a result arrives; `cursor.description` tells its columns."""
+
+
+for _protocol in (RowMaker, RowFactory, AsyncRowFactory, BaseRowFactory):
+    _protocol.__module__ = "psycoxide.rows"
+del _protocol

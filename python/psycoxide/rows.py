@@ -87,7 +87,8 @@ def namedtuple_row(cursor: BaseCursor[Any, Any]) -> RowMaker[NamedTuple]:
     names = _column_names(cursor)
     if names is None:
         return no_result
-    return _named_tuple(names)._make
+    make: RowMaker[NamedTuple] = _named_tuple(names)._make
+    return make
 
 
 def class_row(cls: type[T]) -> BaseRowFactory[T]:
@@ -204,20 +205,20 @@ _MAX_NAMED_TUPLES = 512
 
 def _named_tuple(names: tuple[str, ...]) -> Any:
     """The class for rows with these columns; the core calls it too."""
-    cls = _named_tuples.get(names)
-    if cls is not None:
-        return cls
+    known = _named_tuples.get(names)
+    if known is not None:
+        return known
 
     from collections import namedtuple
 
     fields = tuple(map(_as_identifier, names))
     try:
-        cls = namedtuple("Row", fields, module=__name__)  # type: ignore[misc]
+        made: Any = namedtuple("Row", fields, module=__name__)  # type: ignore[misc]
     except ValueError as ex:
         raise DataError(f"can't create a namedtuple row: {ex}") from None
     if len(_named_tuples) >= _MAX_NAMED_TUPLES:
         _named_tuples.clear()
-    return _named_tuples.setdefault(names, cls)
+    return _named_tuples.setdefault(names, made)
 
 
 def _as_identifier(name: str) -> str:

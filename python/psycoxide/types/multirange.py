@@ -14,6 +14,9 @@ from .range import Range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import date as date
+    from datetime import datetime as datetime
+    from decimal import Decimal as Decimal
     from typing import Any, TypeVar, overload
 
     from .._base.connection import BaseConnection
@@ -124,15 +127,15 @@ class NumericMultirange(Multirange["Decimal"]):
     """A `nummultirange`, even if its bounds are integers."""
 
 
-class DateMultirange(Multirange["dt.date"]):
+class DateMultirange(Multirange["date"]):
     """A `datemultirange`."""
 
 
-class TimestampMultirange(Multirange["dt.datetime"]):
+class TimestampMultirange(Multirange["datetime"]):
     """A `tsmultirange`: of timestamps without time zone."""
 
 
-class TimestamptzMultirange(Multirange["dt.datetime"]):
+class TimestamptzMultirange(Multirange["datetime"]):
     """A `tstzmultirange`: of timestamps with time zone."""
 
 

@@ -9,6 +9,9 @@ from .._typeinfo import COMMON_COLUMNS, REGTYPE, TypeInfo, TypesRegistry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import date as date
+    from datetime import datetime as datetime
+    from decimal import Decimal as Decimal
     from typing import Any, Generic, TypeVar
 
     from .._base.connection import BaseConnection
@@ -191,19 +194,19 @@ class NumericRange(Range["Decimal"]):
     __slots__ = ()
 
 
-class DateRange(Range["dt.date"]):
+class DateRange(Range["date"]):
     """A `daterange`."""
 
     __slots__ = ()
 
 
-class TimestampRange(Range["dt.datetime"]):
+class TimestampRange(Range["datetime"]):
     """A `tsrange`: of timestamps without time zone."""
 
     __slots__ = ()
 
 
-class TimestamptzRange(Range["dt.datetime"]):
+class TimestamptzRange(Range["datetime"]):
     """A `tstzrange`: of timestamps with time zone."""
 
     __slots__ = ()
