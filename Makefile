@@ -17,6 +17,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(VENV) $(BIN)/maturin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
+PACKAGE := $(shell find python -name '*.py')
 ALIAS := $(shell find packages/psycopg-alias -name '*.py' -o -name pyproject.toml)
 
 # Arguments for the programs behind `make demo`, `make test` and `make bench`.
@@ -109,7 +110,8 @@ $(BUILD)/docs-tools: pyproject.toml | $(BUILD)/packages
 	$(PIP) install --quiet "psycoxide[docs]"
 	@touch $@
 
-$(BUILD)/bench-tools: pyproject.toml benchmarks/environment.sh | $(BUILD)/extension
+# What is measured is a wheel, as users get it.
+$(BUILD)/bench-tools: pyproject.toml benchmarks/environment.sh $(BUILD)/extension $(PACKAGE)
 	PYTHON=$(BIN)/python benchmarks/environment.sh $(BENCH)
 	@touch $@
 
