@@ -124,13 +124,24 @@ def test_unknown_modules_are_named(alias) -> None:
     assert alias(program) == "No module named 'psycopg.no_such_module'"
 
 
+FAILING_CONNECT = """
+try:
+    connect(host="/no/such/folder")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
 def test_defaults_become_those_of_libpq(alias) -> None:
-    program = """
-        import psycopg
-        from psycoxide.conninfo import default_profile
-        print(default_profile())
-    """
-    assert alias(program) == "libpq"
+    answer = alias("from psycopg import connect\n" + FAILING_CONNECT)
+    assert answer.startswith("OperationalError")
+    assert "5432" in answer and "5433" not in answer
+
+
+def test_defaults_are_those_of_yugabytedb_by_its_own_name() -> None:
+    answer = run("from psycoxide import connect\n" + FAILING_CONNECT)
+    assert answer.startswith("OperationalError")
+    assert "5433" in answer and "5432" not in answer
 
 
 def test_a_second_call_does_nothing() -> None:
