@@ -1,1 +1,26 @@
-//! Joins machine, transport and conninfo: PgConn, operations, results.
+//! Joins the state machine, the transport and the configuration: [`PgConn`], the operations on it,
+//! and their results.
+//!
+//! The crate decides what is done on a connection and in which order; it does not decide who waits
+//! for it. An [`operations::Operation`] is resumed by its driver, in a thread or on an event loop,
+//! until it is done; see [`operations`].
+//!
+//! It knows no values: parameters come encoded and rows go out as they came.
+
+pub mod operations;
+
+mod connection;
+mod error;
+mod options;
+mod pgconn;
+mod place;
+mod query;
+mod statement_cache;
+
+pub use connection::{Connection, IsolationLevel, TransactionCharacteristics};
+pub use error::{Attempt, Error};
+pub use options::{ConnectOptions, HostAddress, HostOptions};
+pub use pgconn::{BLOCKING_INTERVAL, PgConn, Polled};
+pub use place::Place;
+pub use query::Query;
+pub use statement_cache::{Advice, StatementCache};

@@ -1,0 +1,123 @@
+//! A session as the driver's API sees it: the connection, its prepared statements, and how
+//! transactions begin.
+
+use std::sync::Arc;
+
+use psycoxide_protocol::TransactionStatus;
+
+use crate::pgconn::PgConn;
+use crate::query::Query;
+use crate::statement_cache::StatementCache;
+
+/// How a transaction is opened. `None` leaves a characteristic to the server's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionCharacteristics {
+    /// The isolation level.
+    pub isolation_level: Option<IsolationLevel>,
+    /// Whether it only reads.
+    pub read_only: Option<bool>,
+    /// Whether it may wait for a moment without conflicts.
+    pub deferrable: Option<bool>,
+}
+
+/// The isolation levels of SQL; the numbers are those of psycopg's enum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum IsolationLevel {
+    /// READ UNCOMMITTED
+    ReadUncommitted = 1,
+    /// READ COMMITTED
+    ReadCommitted = 2,
+    /// REPEATABLE READ
+    RepeatableRead = 3,
+    /// SERIALIZABLE
+    Serializable = 4,
+}
+
+impl TransactionCharacteristics {
+    /// The statement that opens such a transaction.
+    pub fn begin_statement(&self) -> String {
+        let mut sql = String::from("BEGIN");
+        if let Some(level) = self.isolation_level {
+            sql.push_str(match level {
+                IsolationLevel::ReadUncommitted => " ISOLATION LEVEL READ UNCOMMITTED",
+                IsolationLevel::ReadCommitted => " ISOLATION LEVEL READ COMMITTED",
+                IsolationLevel::RepeatableRead => " ISOLATION LEVEL REPEATABLE READ",
+                IsolationLevel::Serializable => " ISOLATION LEVEL SERIALIZABLE",
+            });
+        }
+        if let Some(read_only) = self.read_only {
+            sql.push_str(if read_only {
+                " READ ONLY"
+            } else {
+                " READ WRITE"
+            });
+        }
+        if let Some(deferrable) = self.deferrable {
+            sql.push_str(if deferrable {
+                " DEFERRABLE"
+            } else {
+                " NOT DEFERRABLE"
+            });
+        }
+        sql
+    }
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Connection {
+    /// The connection to the server.
+    pub pgconn: PgConn,
+    /// What is prepared on it.
+    pub statements: StatementCache,
+    autocommit: bool,
+    characteristics: TransactionCharacteristics,
+    begin: Arc<Query>,
+}
+
+impl Connection {
+    /// A session on an established connection.
+    pub fn new(pgconn: PgConn) -> Connection {
+        let characteristics = TransactionCharacteristics::default();
+        Connection {
+            pgconn,
+            statements: StatementCache::default(),
+            autocommit: false,
+            characteristics,
+            begin: Arc::new(Query::new(characteristics.begin_statement().into_bytes())),
+        }
+    }
+
+    /// Whether statements commit by themselves.
+    pub fn autocommit(&self) -> bool {
+        self.autocommit
+    }
+
+    /// Sets [`autocommit`](Self::autocommit); it does not touch a transaction in progress.
+    pub fn set_autocommit(&mut self, autocommit: bool) {
+        self.autocommit = autocommit;
+    }
+
+    /// How transactions are opened.
+    pub fn characteristics(&self) -> TransactionCharacteristics {
+        self.characteristics
+    }
+
+    /// Sets [`characteristics`](Self::characteristics), for the next transaction.
+    pub fn set_characteristics(&mut self, characteristics: TransactionCharacteristics) {
+        self.characteristics = characteristics;
+        self.begin = Arc::new(Query::new(characteristics.begin_statement().into_bytes()));
+    }
+
+    /// The statement that opens a transaction.
+    pub fn begin_statement(&self) -> &Arc<Query> {
+        &self.begin
+    }
+
+    /// Whether a statement has to be preceded by BEGIN.
+    #[inline]
+    pub fn needs_begin(&self) -> bool {
+        !self.autocommit && self.pgconn.transaction_status() == TransactionStatus::Idle
+    }
+}

@@ -1,0 +1,381 @@
+//! Connecting: one host after the other, each of its addresses, with as much TLS as is wanted.
+//!
+//! Nothing of one attempt is used for another: address, TLS state and password belong to the host
+//! they were configured for. What the clock says and what a name resolves to come from the caller.
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use psycoxide_connection::auth::Authenticator;
+use psycoxide_connection::{Event, Machine, StartupOptions};
+use psycoxide_transport::tls::SslMode;
+use psycoxide_transport::{Stream, Target};
+
+use super::open::{Encryption, Open};
+use super::{Step, Wait, exchange};
+use crate::error::{Attempt, Error};
+use crate::options::{ConnectOptions, HostAddress, HostOptions};
+use crate::pgconn::PgConn;
+use crate::place::Place;
+
+/// What a step of [`Connect`] came to.
+#[derive(Debug)]
+pub enum ConnectStep {
+    /// Wait for the socket, until the deadline at most; then call again, whatever happened.
+    Io(RawFd, Wait, Option<Instant>),
+    /// Resolve this host and give the answer to the next step.
+    Resolve {
+        /// The name.
+        host: String,
+        /// The port, for the addresses that result.
+        port: u16,
+        /// Until when.
+        deadline: Option<Instant>,
+    },
+    /// Connected.
+    Done(Box<PgConn>),
+}
+
+/// What is being done at the present address.
+#[derive(Debug)]
+enum Phase {
+    /// Between two attempts.
+    Next,
+    /// A name is being resolved.
+    Resolving,
+    Opening(Open),
+    Starting(Box<PgConn>),
+}
+
+/// Connects to the first host that lets us in.
+#[derive(Debug)]
+pub struct Connect {
+    options: Arc<ConnectOptions>,
+    /// The hosts not tried yet, as indices.
+    hosts: VecDeque<usize>,
+    host: usize,
+    addresses: VecDeque<Target>,
+    target: Option<Target>,
+    plan: VecDeque<Encryption>,
+    encryption: Encryption,
+    phase: Phase,
+    deadline: Option<Instant>,
+    attempts: Vec<Attempt>,
+}
+
+impl Connect {
+    /// The operation that connects. `order`: the hosts in the order in which to try them.
+    pub fn new(options: Arc<ConnectOptions>, order: impl IntoIterator<Item = usize>) -> Connect {
+        Connect {
+            options,
+            hosts: order.into_iter().collect(),
+            host: 0,
+            addresses: VecDeque::new(),
+            target: None,
+            plan: VecDeque::new(),
+            encryption: Encryption::Plain,
+            phase: Phase::Next,
+            deadline: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Does all that can be done now. `resolved`: the answer, if the last step asked for one.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] with all attempts, when there is nothing left to try.
+    pub fn step(
+        &mut self,
+        now: Instant,
+        mut resolved: Option<io::Result<Vec<SocketAddr>>>,
+    ) -> Result<ConnectStep, Error> {
+        loop {
+            let step = self.advance(now, &mut resolved);
+            match step {
+                Ok(Some(step)) => return Ok(step),
+                Ok(None) => {}
+                Err(error) => self.failed(error)?,
+            }
+        }
+    }
+
+    /// Waits for the socket; see [`PgConn::wait`].
+    ///
+    /// # Errors
+    /// When there is no socket.
+    pub fn wait(&self, wait: Wait, timeout: Option<Duration>) -> Result<(), Error> {
+        match &self.phase {
+            Phase::Opening(open) => open.wait(wait, timeout),
+            Phase::Starting(pgconn) => pgconn.wait(wait, timeout),
+            Phase::Next | Phase::Resolving => Err(Error::Closed),
+        }
+    }
+
+    fn advance(
+        &mut self,
+        now: Instant,
+        resolved: &mut Option<io::Result<Vec<SocketAddr>>>,
+    ) -> Result<Option<ConnectStep>, Error> {
+        if !matches!(self.phase, Phase::Next) && self.deadline.is_some_and(|end| now >= end) {
+            return Err(Error::Timeout {
+                doing: "connecting",
+                after: self.allowance(),
+            });
+        }
+        match &mut self.phase {
+            Phase::Next => self.next_attempt(now),
+            Phase::Resolving => match resolved.take() {
+                None => Ok(Some(self.resolve_step()?)),
+                Some(answer) => {
+                    let addresses = answer.map_err(Error::io("resolving the host name"))?;
+                    self.addresses = addresses.into_iter().map(Target::Tcp).collect();
+                    self.phase = Phase::Next;
+                    if self.addresses.is_empty() {
+                        let none = io::Error::new(io::ErrorKind::NotFound, "no address found");
+                        return Err(Error::io("resolving the host name")(none));
+                    }
+                    self.plan.clear();
+                    Ok(None)
+                }
+            },
+            Phase::Opening(open) => match open.step()? {
+                Step::Wait(wait) => {
+                    let fd = open.fd().ok_or(Error::Closed)?;
+                    Ok(Some(ConnectStep::Io(fd, wait, self.deadline)))
+                }
+                Step::Done(stream) => {
+                    let place = open.place().clone();
+                    self.phase = Phase::Starting(Box::new(self.start(stream, place)?));
+                    Ok(None)
+                }
+            },
+            Phase::Starting(pgconn) => {
+                let step = exchange(pgconn, |_, event| match event {
+                    Event::Ready(_) => Ok(Some(())),
+                    _ => Ok(None),
+                })?;
+                match step {
+                    Step::Wait(wait) => {
+                        let fd = pgconn.fd().ok_or(Error::Closed)?;
+                        Ok(Some(ConnectStep::Io(fd, wait, self.deadline)))
+                    }
+                    Step::Done(()) => match std::mem::replace(&mut self.phase, Phase::Next) {
+                        Phase::Starting(pgconn) => Ok(Some(ConnectStep::Done(pgconn))),
+                        _ => Err(Error::Closed),
+                    },
+                }
+            }
+        }
+    }
+
+    /// Begins the next attempt: the same address with less TLS, another address, another host.
+    fn next_attempt(&mut self, now: Instant) -> Result<Option<ConnectStep>, Error> {
+        if let (Some(encryption), Some(target)) = (self.plan.pop_front(), self.target.clone()) {
+            return self.open(now, target, encryption);
+        }
+        if let Some(target) = self.addresses.pop_front() {
+            self.plan = plan(self.options.ssl_mode);
+            let encryption = self.plan.pop_front().unwrap_or(Encryption::Plain);
+            self.target = Some(target.clone());
+            return self.open(now, target, encryption);
+        }
+        let Some(host) = self.hosts.pop_front() else {
+            return Err(Error::Connect(Vec::new()));
+        };
+        self.host = host;
+        self.target = None;
+        self.plan.clear();
+        let address = self.host_options()?.address.clone();
+        match address {
+            HostAddress::Unix(path) => self.addresses.push_back(Target::Unix(path)),
+            HostAddress::Ip(ip) => {
+                let port = self.host_options()?.port;
+                self.addresses
+                    .push_back(Target::Tcp(SocketAddr::new(ip, port)));
+            }
+            HostAddress::Name(_) => {
+                self.phase = Phase::Resolving;
+                self.deadline = self.options.connect_timeout.map(|timeout| now + timeout);
+            }
+        }
+        Ok(None)
+    }
+
+    fn open(
+        &mut self,
+        now: Instant,
+        target: Target,
+        encryption: Encryption,
+    ) -> Result<Option<ConnectStep>, Error> {
+        self.encryption = encryption;
+        self.deadline = self.options.connect_timeout.map(|timeout| now + timeout);
+        // So that a connector that cannot be made is told of with the place.
+        self.target = Some(target);
+        let place = self.place(encryption != Encryption::Plain)?;
+        self.phase = Phase::Opening(Open::new(place, encryption));
+        Ok(None)
+    }
+
+    fn start(&self, stream: Stream, place: Place) -> Result<PgConn, Error> {
+        let host = self.host_options()?;
+        let options = &self.options;
+        if let Some(required) = &options.require_peer
+            && place.is_unix()
+        {
+            crate::options::check_peer(&stream, required)?;
+        }
+        let tls = stream.tls_info();
+        let end_point = tls.as_ref().map(|tls| tls.server_end_point.as_deref());
+        let authenticator: Authenticator = options.authenticator(host, end_point)?;
+        let mut machine = Machine::default();
+        let startup = StartupOptions {
+            parameters: options.startup_parameters.clone(),
+            protocol_minor: options.protocol_minor,
+            minimum_protocol_minor: options.minimum_protocol_minor,
+        };
+        machine.start(startup, authenticator)?;
+        Ok(PgConn::new(stream, machine, place))
+    }
+
+    /// Notes a failure. An error when it is of no use to go on.
+    fn failed(&mut self, error: Error) -> Result<(), Error> {
+        if let Error::Connect(attempts) = &error
+            && attempts.is_empty()
+        {
+            return Err(Error::Connect(std::mem::take(&mut self.attempts)));
+        }
+        let encrypted = match &self.phase {
+            Phase::Starting(pgconn) => Some(pgconn.tls_info().is_some()),
+            _ => None,
+        };
+        if !self.other_encryption_may_help(&error, encrypted) {
+            self.plan.clear();
+        }
+        let final_word = is_final(&error);
+        let place = match &self.phase {
+            Phase::Resolving => self.unresolved_place(),
+            _ => self
+                .place(false)
+                .map_or_else(|_| self.unresolved_place(), |place| place.to_string()),
+        };
+        self.phase = Phase::Next;
+        self.attempts.push(Attempt { place, error });
+        if final_word && self.plan.is_empty() {
+            return Err(Error::Connect(std::mem::take(&mut self.attempts)));
+        }
+        Ok(())
+    }
+
+    /// Whether the same address is worth another try with more or less TLS.
+    fn other_encryption_may_help(&self, error: &Error, encrypted: Option<bool>) -> bool {
+        if self.plan.is_empty() {
+            return false;
+        }
+        // "no pg_hba.conf entry for host …, no encryption": the server wants it the other way.
+        // Never after a wrong password, which would only be tried twice.
+        let rejected = error
+            .server_fields()
+            .is_some_and(|fields| fields.sqlstate() == Some("28000"));
+        match self.options.ssl_mode {
+            SslMode::Allow => rejected,
+            SslMode::Prefer => match encrypted {
+                Some(encrypted) => encrypted && rejected,
+                None => match error {
+                    Error::Tls(_) | Error::TlsFailed => true,
+                    _ => matches!(&self.phase, Phase::Opening(open) if open.is_encrypting()),
+                },
+            },
+            _ => false,
+        }
+    }
+
+    fn host_options(&self) -> Result<&HostOptions, Error> {
+        self.options
+            .hosts
+            .get(self.host)
+            .ok_or(Error::Misuse("there is no host to connect to"))
+    }
+
+    fn allowance(&self) -> Duration {
+        self.options.connect_timeout.unwrap_or_default()
+    }
+
+    fn place(&self, tls: bool) -> Result<Place, Error> {
+        let host = self.host_options()?;
+        let target = self
+            .target
+            .clone()
+            .ok_or(Error::Misuse("no address is being tried"))?;
+        let address: Option<IpAddr> = match &target {
+            Target::Tcp(address) => Some(address.ip()),
+            Target::Unix(_) => None,
+        };
+        let wanted = tls && address.is_some();
+        Ok(Place {
+            host: host.name.clone(),
+            host_origin: host.name_origin.clone(),
+            address,
+            port: host.port,
+            port_origin: host.port_origin.clone(),
+            target,
+            socket: self.options.socket.clone(),
+            connector: if wanted {
+                Some(self.options.connector()?)
+            } else {
+                None
+            },
+            direct_tls: self.options.direct_tls,
+        })
+    }
+
+    fn unresolved_place(&self) -> String {
+        match self.host_options() {
+            Ok(host) => format!(
+                "connection to server at \"{}\"{}, port {}{}",
+                host.name, host.name_origin, host.port, host.port_origin
+            ),
+            Err(_) => "connection".to_owned(),
+        }
+    }
+
+    fn resolve_step(&self) -> Result<ConnectStep, Error> {
+        let host = self.host_options()?;
+        let HostAddress::Name(name) = &host.address else {
+            return Err(Error::Misuse("there is no name to resolve"));
+        };
+        let deadline = self.deadline;
+        Ok(ConnectStep::Resolve {
+            host: name.clone(),
+            port: host.port,
+            deadline,
+        })
+    }
+}
+
+/// The attempts at one address.
+fn plan(mode: SslMode) -> VecDeque<Encryption> {
+    match mode {
+        SslMode::Disable => [Encryption::Plain].into(),
+        SslMode::Allow => [Encryption::Plain, Encryption::Required].into(),
+        SslMode::Prefer => [Encryption::IfOffered, Encryption::Plain].into(),
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => [Encryption::Required].into(),
+    }
+}
+
+/// Whether no other host is to be tried: one was reached and refused us for what we are or ask
+/// for. A wrong password sent to every host would lock the account.
+fn is_final(error: &Error) -> bool {
+    if let Error::Machine(psycoxide_connection::Error::Auth(_)) = error {
+        return true;
+    }
+    match error.server_fields().and_then(|fields| fields.sqlstate()) {
+        None => false,
+        // Shutting down, starting up, too many connections: another host may do.
+        Some(state) => !(state.starts_with("57P") || state.starts_with("53")),
+    }
+}

@@ -1,0 +1,326 @@
+//! Executing a query: with BEGIN where a transaction is to be opened, prepared where that pays.
+//!
+//! Everything travels in one write: BEGIN, Close messages of statements to forget, Parse, Bind,
+//! Describe, Execute, Sync. Only a query that needs the simple protocol (several statements in one
+//! text) waits for BEGIN to succeed first: had that failed, the query would run, and commit, by
+//! itself.
+
+use std::sync::Arc;
+
+use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
+use psycoxide_protocol::backend::{ErrorFields, Field};
+use psycoxide_protocol::{Format, Oid, TransactionStatus};
+
+use super::{Operation, Step, exchange};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::pgconn::PgConn;
+use crate::query::Query;
+use crate::statement_cache::Advice;
+
+/// The parameters of one execution, encoded.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    /// For each its length and bytes, as Bind wants them.
+    pub encoded: Vec<u8>,
+    /// How many there are.
+    pub count: usize,
+    /// The format of each.
+    pub formats: Vec<Format>,
+    /// The type of each; 0: the server decides.
+    pub types: Vec<Oid>,
+}
+
+/// One query to execute.
+#[derive(Debug)]
+pub struct Request {
+    /// The text.
+    pub query: Arc<Query>,
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// The format wanted of the result.
+    pub result_format: Format,
+    /// Whether to prepare it; `None`: as often executed queries are.
+    pub prepare: Option<bool>,
+    /// Whether the text may hold several statements: it has no parameters and its results come as
+    /// text.
+    pub simple: bool,
+}
+
+/// Where an execution stands.
+#[derive(Debug)]
+enum State {
+    New,
+    /// BEGIN was sent by itself.
+    Begin,
+    /// All was sent. `begin`: the first result is that of BEGIN; `syncs`: how many times the server
+    /// will say that it is ready.
+    Sent {
+        begin: bool,
+        closing: usize,
+        syncs: usize,
+    },
+}
+
+/// How the statement went out, to learn from what comes back.
+#[derive(Debug)]
+enum Sent {
+    Unprepared,
+    Preparing(Box<[u8]>),
+    Prepared { known_fields: bool },
+}
+
+/// Executes one query; its output are the results, of which the last may be an error.
+#[derive(Debug)]
+pub struct Execute {
+    request: Request,
+    state: State,
+    sent: Sent,
+    results: Vec<QueryResult>,
+    /// It was tried again after the server had lost the prepared statement.
+    retried: bool,
+}
+
+impl Execute {
+    /// The operation that executes this.
+    pub fn new(request: Request) -> Execute {
+        Execute {
+            request,
+            state: State::New,
+            sent: Sent::Unprepared,
+            results: Vec::new(),
+            retried: false,
+        }
+    }
+
+    /// The parameters, to use their memory again.
+    pub fn into_parameters(self) -> Parameters {
+        self.request.parameters
+    }
+
+    fn start(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let begin = connection.needs_begin();
+        let request = &self.request;
+        let parameters = &request.parameters;
+        let advice = connection.statements.advise(
+            &request.query,
+            &parameters.types,
+            request.result_format,
+            request.prepare,
+        );
+        let simple = request.simple && advice == Advice::Unprepared;
+        let begin_statement = connection.begin_statement().clone();
+        let mut syncs = 0;
+        let closing = connection.statements.take_closing();
+        let machine = connection.pgconn.machine_mut();
+        if begin && simple {
+            machine.query(begin_statement.text(), 0)?;
+            self.state = State::Begin;
+            return Ok(());
+        }
+        for name in &closing {
+            machine.close_statement(name)?;
+        }
+        if simple {
+            if !closing.is_empty() {
+                machine.sync()?;
+                syncs += 1;
+            }
+            machine.query(request.query.text(), 0)?;
+            self.sent = Sent::Unprepared;
+        } else {
+            if begin {
+                machine.execute(Command {
+                    statement: b"",
+                    parse: Some((begin_statement.text(), &[])),
+                    parameter_formats: &[],
+                    parameter_count: 0,
+                    encoded_parameters: &[],
+                    result_format: Format::Text,
+                    fields: None,
+                    chunk: 0,
+                })?;
+            }
+            let text = request.query.text();
+            let (statement, parse, fields): (&[u8], _, _) = match &advice {
+                Advice::Unprepared => (b"", Some((text, &parameters.types[..])), None),
+                Advice::Prepare(name) => (name, Some((text, &parameters.types[..])), None),
+                Advice::Prepared(name, fields) => (name, None, fields.clone()),
+            };
+            let known_fields = fields.is_some();
+            machine.execute(Command {
+                statement,
+                parse,
+                parameter_formats: &parameters.formats,
+                parameter_count: parameters.count,
+                encoded_parameters: &parameters.encoded,
+                result_format: request.result_format,
+                fields,
+                chunk: 0,
+            })?;
+            machine.sync()?;
+            self.sent = match advice {
+                Advice::Unprepared => Sent::Unprepared,
+                Advice::Prepare(name) => Sent::Preparing(name),
+                Advice::Prepared(..) => Sent::Prepared { known_fields },
+            };
+        }
+        syncs += 1;
+        self.state = State::Sent {
+            begin: begin && !simple,
+            closing: closing.len(),
+            syncs,
+        };
+        Ok(())
+    }
+
+    /// After BEGIN by itself.
+    fn begun(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        let results = &mut self.results;
+        exchange(&mut connection.pgconn, |_, event| match event {
+            Event::Result(result) => {
+                if result.status == ExecStatus::FatalError {
+                    results.push(result);
+                }
+                Ok(None)
+            }
+            Event::Ready(_) => Ok(Some(())),
+            _ => Ok(None),
+        })
+    }
+
+    /// Whether the error means that the server lost the statement, or that it has changed, and
+    /// nothing was done: then it is prepared anew and executed once more.
+    fn can_retry(&self, status: TransactionStatus) -> bool {
+        if self.retried || status != TransactionStatus::Idle {
+            return false;
+        }
+        let Some(error) = self
+            .results
+            .last()
+            .and_then(|result| result.error.as_deref())
+        else {
+            return false;
+        };
+        match &self.sent {
+            Sent::Prepared { .. } => statement_is_stale(error),
+            // The name is taken: left behind by another user of a pooled server connection.
+            Sent::Preparing(_) => error.sqlstate() == Some("42P05"),
+            Sent::Unprepared => false,
+        }
+    }
+}
+
+/// Whether the server says that a prepared statement is not there, or no longer fits its tables.
+fn statement_is_stale(error: &ErrorFields) -> bool {
+    match error.sqlstate() {
+        Some("26000") => true,
+        Some("0A000") => error.get(b'R') == Some(b"RevalidateCachedQuery"),
+        _ => false,
+    }
+}
+
+/// When the connection breaks after the server has said why, that is the result.
+pub(crate) fn last_words<T>(
+    error: Error,
+    result: &mut Option<QueryResult>,
+) -> Result<Step<T>, Error> {
+    match result.take().and_then(|result| result.error) {
+        Some(fields) => Err(psycoxide_connection::Error::Server(fields).into()),
+        None => Err(error),
+    }
+}
+
+impl Operation for Execute {
+    type Output = Vec<QueryResult>;
+
+    fn step(&mut self, connection: &mut Connection) -> Result<Step<Self::Output>, Error> {
+        loop {
+            match self.state {
+                State::New => self.start(connection)?,
+                State::Begin => match self.begun(connection)? {
+                    Step::Wait(wait) => return Ok(Step::Wait(wait)),
+                    Step::Done(()) if !self.results.is_empty() => {
+                        return Ok(Step::Done(std::mem::take(&mut self.results)));
+                    }
+                    Step::Done(()) => self.state = State::New,
+                },
+                State::Sent { .. } => match self.receive(connection) {
+                    Ok(Step::Done(status)) => {
+                        if !self.can_retry(status) {
+                            return Ok(Step::Done(std::mem::take(&mut self.results)));
+                        }
+                        self.retried = true;
+                        self.results.clear();
+                        let request = &self.request;
+                        let types = &request.parameters.types;
+                        connection.statements.forget(&request.query, types);
+                        self.state = State::New;
+                    }
+                    Ok(Step::Wait(wait)) => return Ok(Step::Wait(wait)),
+                    Err(error) => return last_words(error, &mut self.results.pop()),
+                },
+            }
+        }
+    }
+}
+
+impl Execute {
+    /// Takes the results until the server is ready.
+    fn receive(&mut self, connection: &mut Connection) -> Result<Step<TransactionStatus>, Error> {
+        let Connection {
+            pgconn, statements, ..
+        } = connection;
+        let (results, sent, request) = (&mut self.results, &self.sent, &self.request);
+        let State::Sent {
+            begin,
+            closing,
+            syncs,
+        } = &mut self.state
+        else {
+            return Err(Error::Misuse("nothing was sent"));
+        };
+        exchange(pgconn, |_: &mut PgConn, event| {
+            match event {
+                Event::Result(result) => {
+                    if *closing > 0 {
+                        *closing -= 1;
+                        return Ok(None);
+                    }
+                    if std::mem::take(begin) && result.status != ExecStatus::FatalError {
+                        return Ok(None);
+                    }
+                    if result.status == ExecStatus::PipelineAborted {
+                        return Ok(None);
+                    }
+                    let types = &request.parameters.types;
+                    if let Sent::Prepared {
+                        known_fields: false,
+                    }
+                    | Sent::Preparing(_) = sent
+                        && result.status == ExecStatus::TuplesOk
+                    {
+                        let fields: &Arc<[Field]> = &result.fields;
+                        statements.described(&request.query, types, request.result_format, fields);
+                    }
+                    statements.note_command(&result.command_tag);
+                    results.push(result);
+                }
+                Event::StatementParsed => {
+                    if let Sent::Preparing(name) = sent {
+                        let types = &request.parameters.types;
+                        statements.prepared(&request.query, types, name.clone());
+                    }
+                }
+                Event::Ready(status) => {
+                    *syncs -= 1;
+                    if *syncs == 0 {
+                        return Ok(Some(status));
+                    }
+                }
+                _ => {}
+            }
+            Ok(None)
+        })
+    }
+}

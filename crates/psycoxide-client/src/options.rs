@@ -1,0 +1,320 @@
+//! What a connection needs to know, in the terms of the layers below: from a resolved [`Config`].
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use psycoxide_connection::auth::{
+    AuthOptions, Authenticator, ChannelBinding, NONCE_LENGTH, Password, RequireAuth, ScramKeyCache,
+    TlsBinding,
+};
+use psycoxide_conninfo::config::{self, Config, Host, HostSpec};
+use psycoxide_conninfo::{Origin, Secret};
+use psycoxide_transport::tls::{
+    CertMode, KeyPassword, Negotiation, RootCert, SslMode, TlsConfig, TlsVersion,
+};
+use psycoxide_transport::{SocketOptions, Stream, TlsConnector};
+
+use crate::error::Error;
+
+/// Where a host is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostAddress {
+    /// A name to resolve.
+    Name(String),
+    /// An address.
+    Ip(IpAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// One host to try.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// As configured: a name, an address, or the directory of a unix socket.
+    pub name: String,
+    /// Where the name comes from, for messages.
+    pub name_origin: String,
+    /// Where it is.
+    pub address: HostAddress,
+    /// The port.
+    pub port: u16,
+    /// Where the port comes from, for messages.
+    pub port_origin: String,
+    password: Option<Password>,
+}
+
+impl fmt::Debug for HostOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostOptions")
+            .field("name", &self.name)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How to connect.
+#[derive(Debug)]
+pub struct ConnectOptions {
+    /// The hosts, at least one.
+    pub hosts: Vec<HostOptions>,
+    /// The user.
+    pub user: String,
+    /// The database.
+    pub dbname: String,
+    /// Command-line options for the server.
+    pub options: String,
+    /// All parameters that somebody set, except secrets: keyword and value.
+    pub parameters: Vec<(String, String)>,
+    /// The time for each attempt.
+    pub connect_timeout: Option<Duration>,
+    pub(crate) startup_parameters: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) ssl_mode: SslMode,
+    pub(crate) direct_tls: bool,
+    pub(crate) socket: SocketOptions,
+    pub(crate) protocol_minor: u32,
+    pub(crate) minimum_protocol_minor: u32,
+    pub(crate) require_peer: Option<String>,
+    tls: TlsConfig,
+    connector: OnceLock<TlsConnector>,
+    channel_binding: ChannelBinding,
+    require_auth: RequireAuth,
+    /// libpq's load balancing: try the hosts in random order.
+    pub shuffle: bool,
+}
+
+impl ConnectOptions {
+    /// The options of a resolved configuration.
+    ///
+    /// # Errors
+    /// For what the driver cannot do and must not ignore.
+    pub fn new(config: &Config) -> Result<ConnectOptions, Error> {
+        if config.target_session_attrs != config::TargetSessionAttrs::Any {
+            return Err(Error::Misuse(
+                "target_session_attrs other than \"any\" is not supported",
+            ));
+        }
+        if config.scram_client_key.is_some() || config.scram_server_key.is_some() {
+            return Err(Error::Misuse(
+                "scram_client_key and scram_server_key are not supported",
+            ));
+        }
+        let own = |(name, value): (&str, &str)| (name.as_bytes().to_vec(), value.into());
+        let minor = |version| match version {
+            config::ProtocolVersion::V3_0 => 0,
+            config::ProtocolVersion::V3_2 => 2,
+        };
+        let set = |origin| !matches!(origin, Origin::Default | Origin::Passfile);
+        let is_secret = |name: &str| name.contains("password") || name.contains("key");
+        let parameters = config
+            .settings
+            .iter()
+            .filter(|setting| set(setting.origin) && !is_secret(setting.keyword.name))
+            .map(|setting| (setting.keyword.name.to_owned(), setting.value.clone()))
+            .collect();
+        let require_auth = config
+            .settings
+            .get("require_auth")
+            .map_or("", |known| &known.value);
+        Ok(ConnectOptions {
+            hosts: config.hosts.iter().map(host_options).collect(),
+            user: config.user.clone(),
+            dbname: config.dbname.clone(),
+            options: config.options.clone().unwrap_or_default(),
+            parameters,
+            connect_timeout: config.connect_timeout,
+            startup_parameters: config.server_parameters().into_iter().map(own).collect(),
+            ssl_mode: ssl_mode(config.ssl.mode),
+            direct_tls: config.ssl.negotiation == config::SslNegotiation::Direct,
+            socket: SocketOptions {
+                keepalives: config.keepalives.enabled,
+                keepalives_idle: config.keepalives.idle,
+                keepalives_interval: config.keepalives.interval,
+                keepalives_count: config.keepalives.count,
+                tcp_user_timeout: config.tcp_user_timeout,
+            },
+            protocol_minor: minor(config.max_protocol_version),
+            minimum_protocol_minor: minor(config.min_protocol_version),
+            require_peer: config.require_peer.clone(),
+            tls: tls_config(config)?,
+            connector: OnceLock::new(),
+            channel_binding: match config.channel_binding {
+                config::ChannelBinding::Disable => ChannelBinding::Disable,
+                config::ChannelBinding::Prefer => ChannelBinding::Prefer,
+                config::ChannelBinding::Require => ChannelBinding::Require,
+            },
+            require_auth: require_auth
+                .parse()
+                .map_err(|_| Error::Misuse("require_auth is not understood"))?,
+            shuffle: config.load_balance_hosts == config::LoadBalanceHosts::Random,
+        })
+    }
+
+    /// The password for this host and port, if there is one.
+    pub fn password_of(&self, name: &str, port: u16) -> Option<&[u8]> {
+        let host = self
+            .hosts
+            .iter()
+            .find(|host| host.name == name && host.port == port)?;
+        Some(host.password.as_ref()?.reveal())
+    }
+
+    /// The order in which to try the hosts; `random` gives numbers for a shuffle.
+    pub fn order(&self, mut random: impl FnMut() -> u64) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.hosts.len()).collect();
+        if self.shuffle {
+            for last in (1..order.len()).rev() {
+                let other = (random() % (last as u64 + 1)) as usize;
+                order.swap(last, other);
+            }
+        }
+        order
+    }
+
+    /// What TLS is done with; made when first needed.
+    pub(crate) fn connector(&self) -> Result<TlsConnector, Error> {
+        if let Some(connector) = self.connector.get() {
+            return Ok(connector.clone());
+        }
+        let connector = TlsConnector::new(&self.tls)?;
+        Ok(self.connector.get_or_init(|| connector).clone())
+    }
+
+    /// What proves who we are to this host. `end_point`: of the TLS connection, if there is one,
+    /// and if its certificate has one.
+    pub(crate) fn authenticator(
+        &self,
+        host: &HostOptions,
+        end_point: Option<Option<&[u8]>>,
+    ) -> Result<Authenticator, Error> {
+        static SCRAM_KEYS: OnceLock<Arc<ScramKeyCache>> = OnceLock::new();
+        let mut nonce = [0; NONCE_LENGTH];
+        getrandom::fill(&mut nonce)
+            .map_err(|_| Error::Misuse("the system gives no random numbers"))?;
+        let scram_keys = SCRAM_KEYS.get_or_init(|| Arc::new(ScramKeyCache::new()));
+        Ok(Authenticator::new(AuthOptions {
+            user: self.user.as_bytes().to_vec(),
+            password: host.password.clone(),
+            channel_binding: self.channel_binding,
+            tls: match end_point {
+                None => TlsBinding::Plain,
+                Some(None) => TlsBinding::Unavailable,
+                Some(Some(hash)) => TlsBinding::ServerEndPoint(hash.to_vec()),
+            },
+            require_auth: self.require_auth.clone(),
+            nonce,
+            scram_keys: Some(scram_keys.clone()),
+        }))
+    }
+}
+
+fn host_options(spec: &HostSpec) -> HostOptions {
+    let name = match &spec.host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(directory) => directory.display().to_string(),
+    };
+    let address = match (spec.socket_path(), &spec.hostaddr) {
+        (Some(path), _) => HostAddress::Unix(path),
+        (None, Some(address)) if address.zone.is_none() => HostAddress::Ip(address.ip),
+        // The system's resolver knows the zones.
+        (None, Some(address)) => HostAddress::Name(address.to_string()),
+        (None, None) => match name.parse() {
+            Ok(ip) => HostAddress::Ip(ip),
+            Err(_) => HostAddress::Name(name.clone()),
+        },
+    };
+    HostOptions {
+        name,
+        name_origin: origin(spec.host_origin),
+        address,
+        port: spec.port,
+        port_origin: origin(spec.port_origin),
+        password: spec
+            .password
+            .as_ref()
+            .map(|secret| Password::new(Secret::reveal(secret))),
+    }
+}
+
+/// Where a value comes from, in brackets; nothing if it was given.
+fn origin(origin: Origin) -> String {
+    match origin {
+        Origin::Given => String::new(),
+        origin => format!(" ({origin})"),
+    }
+}
+
+fn ssl_mode(mode: config::SslMode) -> SslMode {
+    match mode {
+        config::SslMode::Disable => SslMode::Disable,
+        config::SslMode::Allow => SslMode::Allow,
+        config::SslMode::Prefer => SslMode::Prefer,
+        config::SslMode::Require => SslMode::Require,
+        config::SslMode::VerifyCa => SslMode::VerifyCa,
+        config::SslMode::VerifyFull => SslMode::VerifyFull,
+    }
+}
+
+fn tls_config(config: &Config) -> Result<TlsConfig, Error> {
+    let ssl = &config.ssl;
+    if ssl.key_log_file.is_some() {
+        return Err(Error::Misuse("sslkeylogfile is not supported"));
+    }
+    let version = |version| match version {
+        config::TlsVersion::Tls1_0 => TlsVersion::Tls1_0,
+        config::TlsVersion::Tls1_1 => TlsVersion::Tls1_1,
+        config::TlsVersion::Tls1_2 => TlsVersion::Tls1_2,
+        config::TlsVersion::Tls1_3 => TlsVersion::Tls1_3,
+    };
+    let path = |file: &Option<config::SslFile>| file.as_ref().map(|file| file.path.clone());
+    let defaults = TlsConfig::default();
+    Ok(TlsConfig {
+        mode: ssl_mode(ssl.mode),
+        root_cert: match &ssl.root_cert {
+            None => RootCert::None,
+            Some(config::RootCert::System) => RootCert::System,
+            Some(config::RootCert::File(file)) => RootCert::File(file.path.clone()),
+        },
+        cert: path(&ssl.cert),
+        key: path(&ssl.key),
+        key_password: ssl
+            .key_password
+            .as_ref()
+            .map(|secret| KeyPassword::new(secret.reveal())),
+        cert_mode: match ssl.client_certificate {
+            config::ClientCertificate::Disable => CertMode::Disable,
+            config::ClientCertificate::Allow => CertMode::Allow,
+            config::ClientCertificate::Require => CertMode::Require,
+        },
+        crl_file: path(&ssl.crl),
+        crl_dir: path(&ssl.crl_dir),
+        sni: ssl.sni,
+        min_version: ssl.min_version.map_or(defaults.min_version, version),
+        max_version: ssl.max_version.map_or(defaults.max_version, version),
+        negotiation: match ssl.negotiation {
+            config::SslNegotiation::Postgres => Negotiation::Postgres,
+            config::SslNegotiation::Direct => Negotiation::Direct,
+        },
+    })
+}
+
+/// Checks that the server at the other end of a unix socket runs as this user.
+pub(crate) fn check_peer(stream: &Stream, required: &str) -> Result<(), Error> {
+    let uid = stream
+        .peer_uid()
+        .map_err(Error::io("asking who the server is"))?;
+    let accounts = std::fs::read_to_string("/etc/passwd")
+        .map_err(Error::io("reading /etc/passwd for requirepeer"))?;
+    let found = accounts.lines().any(|line| {
+        let mut fields = line.split(':');
+        fields.next() == Some(required) && fields.nth(1) == Some(uid.to_string().as_str())
+    });
+    if found {
+        return Ok(());
+    }
+    Err(Error::Misuse(
+        "requirepeer: the server does not run as the user required",
+    ))
+}

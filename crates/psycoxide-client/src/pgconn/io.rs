@@ -1,0 +1,156 @@
+//! Moving bytes between the machine and the stream.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use psycoxide_connection::Event;
+use psycoxide_transport::{Stream, poll};
+
+use super::PgConn;
+use crate::error::Error;
+use crate::operations::Wait;
+
+/// What came of asking for an event.
+#[derive(Debug)]
+pub enum Polled {
+    /// Something happened.
+    Event(Event),
+    /// Nothing yet: wait for the socket.
+    Pending,
+}
+
+impl PgConn {
+    /// Sends what is outgoing; `false` when the socket takes no more now.
+    ///
+    /// A connection that breaks here is not reported yet: the server's last words may be waiting
+    /// to be read, and say why.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    #[inline]
+    pub fn flush(&mut self) -> Result<bool, Error> {
+        let Some(stream) = &mut self.stream else {
+            return Err(Error::Closed);
+        };
+        loop {
+            let bytes = self.machine.outgoing();
+            if bytes.is_empty() {
+                break;
+            }
+            match stream.write(bytes) {
+                Ok(count) => self.machine.sent(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let count = bytes.len();
+                    self.machine.sent(count);
+                    self.send_error = Some(error);
+                    break;
+                }
+            }
+        }
+        if stream.wants_write() {
+            return stream
+                .flush_tls()
+                .map_err(Error::io("sending to the server"));
+        }
+        Ok(true)
+    }
+
+    /// The next event, reading from the socket where needed. `wait`: in blocking mode a read may
+    /// last up to the blocking interval.
+    ///
+    /// # Errors
+    /// When the connection breaks or the peer breaks the protocol; the connection is lost then.
+    #[inline]
+    pub fn poll_event(&mut self, wait: bool) -> Result<Polled, Error> {
+        loop {
+            match self.machine.next_event() {
+                Ok(Some(Event::Notice(fields))) => self.notices.push(fields),
+                Ok(Some(Event::Notification(notification))) => {
+                    self.notifications.push(notification);
+                }
+                Ok(Some(Event::ParameterStatus)) => self.settings_version += 1,
+                Ok(Some(event)) => return Ok(Polled::Event(event)),
+                Ok(None) => {
+                    if !self.fill(wait)? {
+                        return Ok(Polled::Pending);
+                    }
+                }
+                Err(error) => {
+                    self.lose();
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// Waits until the socket is ready for one of the directions asked for, or a signal came, or
+    /// the time is over: which of them shows in what the next step does.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub fn wait(&self, wait: Wait, timeout: Option<Duration>) -> Result<(), Error> {
+        wait_for(self.stream.as_ref(), wait, timeout)
+    }
+
+    /// Reads once; `false` when there is nothing to read now.
+    fn fill(&mut self, wait: bool) -> Result<bool, Error> {
+        let Some(stream) = &mut self.stream else {
+            return Err(Error::Closed);
+        };
+        let blocking = self.blocking && wait;
+        if std::mem::take(&mut self.drained) && !blocking {
+            return Ok(false);
+        }
+        let room = self.machine.room();
+        let read = if blocking {
+            stream.read(room)
+        } else {
+            stream.read_now(room)
+        };
+        match read {
+            Ok(0) => {
+                let error = self.machine.closed_by_peer();
+                self.lose();
+                Err(error.into())
+            }
+            Ok(count) => {
+                self.drained = count < room.len() && !stream.has_buffered();
+                self.machine.received(count);
+                Ok(true)
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Ok(false)
+            }
+            Err(source) => {
+                let error = match self.machine.closed_by_peer() {
+                    psycoxide_connection::Error::ClosedByPeer => Error::Io {
+                        doing: "receiving from the server",
+                        source: self.send_error.take().unwrap_or(source),
+                    },
+                    farewell => farewell.into(),
+                };
+                self.lose();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Waits for a stream, if there is one; see [`PgConn::wait`].
+pub(crate) fn wait_for(
+    stream: Option<&Stream>,
+    wait: Wait,
+    timeout: Option<Duration>,
+) -> Result<(), Error> {
+    let stream = stream.ok_or(Error::Closed)?;
+    match poll::wait(stream, wait.read, wait.write, timeout) {
+        Err(error) if error.kind() != ErrorKind::Interrupted => {
+            Err(Error::io("waiting for the server")(error))
+        }
+        _ => Ok(()),
+    }
+}

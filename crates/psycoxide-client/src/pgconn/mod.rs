@@ -1,0 +1,162 @@
+//! A connection: the machine and the stream it talks through.
+//!
+//! [`PgConn`] moves bytes between the two and keeps what came in by itself: notices,
+//! notifications, changes of reported settings. It never waits longer than the stream's blocking
+//! interval: an operation that needs more says so to whoever drives it.
+
+mod io;
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
+
+use psycoxide_connection::{Machine, Notification};
+use psycoxide_protocol::TransactionStatus;
+use psycoxide_protocol::backend::ErrorFields;
+use psycoxide_transport::{Stream, TlsInfo};
+
+use crate::error::Error;
+use crate::operations::cancel::CancelTarget;
+use crate::place::Place;
+
+pub use io::Polled;
+pub(crate) use io::wait_for;
+
+/// How long one read in blocking mode may last before the caller gets the word: it then looks for
+/// signals that another thread may have taken.
+pub const BLOCKING_INTERVAL: Duration = Duration::from_millis(100);
+
+/// An established connection to one server.
+#[derive(Debug)]
+pub struct PgConn {
+    /// `None` once it is closed or lost.
+    stream: Option<Stream>,
+    pub(crate) machine: Machine,
+    place: Place,
+    blocking: bool,
+    /// The last read left nothing behind in the socket.
+    drained: bool,
+    /// What broke while sending; the server's reason may still be there to read.
+    send_error: Option<std::io::Error>,
+    notices: Vec<Box<ErrorFields>>,
+    notifications: Vec<Notification>,
+    /// Counts changes of reported settings.
+    settings_version: u64,
+}
+
+impl PgConn {
+    pub(crate) fn new(stream: Stream, machine: Machine, place: Place) -> PgConn {
+        PgConn {
+            stream: Some(stream),
+            machine,
+            place,
+            blocking: false,
+            drained: false,
+            send_error: None,
+            notices: Vec::new(),
+            notifications: Vec::new(),
+            settings_version: 1,
+        }
+    }
+
+    /// Whether reads wait (up to [`BLOCKING_INTERVAL`]) for data.
+    ///
+    /// # Errors
+    /// When the socket refuses.
+    pub fn set_blocking(&mut self, blocking: bool) -> Result<(), Error> {
+        self.blocking = blocking;
+        if let Some(stream) = &mut self.stream {
+            let interval = blocking.then_some(BLOCKING_INTERVAL);
+            stream
+                .set_blocking(interval)
+                .map_err(Error::io("setting up the socket"))?;
+        }
+        Ok(())
+    }
+
+    /// The socket, while the connection is open.
+    pub fn fd(&self) -> Option<RawFd> {
+        Some(self.stream.as_ref()?.as_fd().as_raw_fd())
+    }
+
+    /// Whether the connection can be used.
+    pub fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Where the connection leads.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The state machine, for what it knows about the session.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The state machine, to queue commands on; follow with an operation that answers them.
+    pub fn machine_mut(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    /// The transaction status.
+    #[inline]
+    pub fn transaction_status(&self) -> TransactionStatus {
+        self.machine.transaction_status()
+    }
+
+    /// What is known of the encryption; `None` on an unencrypted connection.
+    pub fn tls_info(&self) -> Option<TlsInfo> {
+        self.stream.as_ref()?.tls_info()
+    }
+
+    /// Counts changes of the settings that the server reports.
+    #[inline]
+    pub fn settings_version(&self) -> u64 {
+        self.settings_version
+    }
+
+    /// Whether notices or notifications have come.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        !self.notices.is_empty() || !self.notifications.is_empty()
+    }
+
+    /// The notices that came since the last call.
+    pub fn take_notices(&mut self) -> Vec<Box<ErrorFields>> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// The notifications that came since the last call.
+    pub fn take_notifications(&mut self) -> Vec<Notification> {
+        std::mem::take(&mut self.notifications)
+    }
+
+    /// What is needed to ask the server to cancel what runs here, from any thread.
+    pub fn cancel_target(&self) -> Option<CancelTarget> {
+        let key = self.machine.backend_key()?.clone();
+        Some(CancelTarget::new(
+            self.place.clone(),
+            self.tls_info().is_some(),
+            key,
+        ))
+    }
+
+    /// Ends the session in good order, as far as that is possible without waiting, and closes.
+    pub fn close(&mut self) {
+        if self.stream.is_some() && self.machine.is_ready() {
+            self.machine.terminate();
+            if let Some(stream) = &mut self.stream {
+                // The server notices the end of the connection anyway.
+                let _ = stream.write(self.machine.outgoing());
+                stream.close_notify();
+            }
+        }
+        self.lose();
+    }
+
+    /// Closes without a word.
+    pub fn lose(&mut self) {
+        self.machine.close();
+        self.stream = None;
+    }
+}

@@ -1,0 +1,305 @@
+//! Executing: from a query and Python parameters to an operation, and from its results back.
+
+use std::sync::Arc;
+
+use psycoxide_client::operations::execute::{Execute, Parameters, Request};
+use psycoxide_client::operations::execute_many::{ExecuteMany, Outcome, Progress};
+use psycoxide_client::operations::{Operation, Step};
+use psycoxide_client::{Connection, Error, Query};
+use psycoxide_connection::{ExecStatus, QueryResult};
+use psycoxide_protocol::Format;
+use pyo3::prelude::*;
+use pyo3::types::PyIterator;
+
+use super::CursorBase;
+use super::results::Results;
+use crate::adapt::transformer::Transformer;
+use crate::error::{self, ProgrammingError};
+use crate::operation::{Finish, PyOperation, submit};
+use crate::pq::result::PGresult;
+use crate::query::{PreparedQuery, prepare};
+use crate::shared::Shared;
+
+impl CursorBase {
+    /// Forgets the results of what was executed before.
+    fn reset(&self) {
+        let old = {
+            let mut inner = self.lock();
+            inner.loaders = None;
+            inner.maker = None;
+            inner.query = None;
+            std::mem::take(&mut inner.results)
+        };
+        drop(old);
+    }
+
+    /// Takes over results, raising the error if there is one among them.
+    fn take_results(
+        slf: &Bound<'_, Self>,
+        shared: &Shared,
+        results: Vec<QueryResult>,
+        query: &Arc<Query>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        for result in &results {
+            match result.status {
+                ExecStatus::TuplesOk | ExecStatus::CommandOk | ExecStatus::EmptyQuery => {}
+                ExecStatus::FatalError => {
+                    let result = PGresult::new(Arc::new(result.clone()), Some(query.clone()));
+                    return Err(error::of_result(py, result, shared));
+                }
+                ExecStatus::CopyIn | ExecStatus::CopyOut | ExecStatus::CopyBoth => {
+                    return Err(ProgrammingError::new_err(
+                        "COPY cannot be used with this method; use copy() instead",
+                    ));
+                }
+                _ => return Err(error::unexpected_result(result)),
+            }
+        }
+        let is_plain = {
+            let mut inner = slf.get().lock();
+            inner.results = Results::new(results.into_iter().map(Arc::new).collect());
+            inner.query = Some(query.clone());
+            inner.row_factory.as_ref().is_some_and(|factory| is_tuple_row(py, factory))
+        };
+        // The default row factory has nothing to complain about.
+        if is_plain { Ok(()) } else { Self::prepare_maker(slf) }
+    }
+
+    fn prepared<'py>(
+        slf: &Bound<'py, Self>,
+        shared: &Shared,
+        query: &Bound<'py, PyAny>,
+        with_parameters: bool,
+    ) -> PyResult<Bound<'py, PreparedQuery>> {
+        let encoding = shared.session.load().encoding;
+        prepare(query, with_parameters, encoding, slf.as_any())
+    }
+}
+
+/// Whether it is the default row factory.
+fn is_tuple_row(py: Python<'_>, factory: &Py<PyAny>) -> bool {
+    static TUPLE_ROW: pyo3::sync::PyOnceLock<Py<PyAny>> = pyo3::sync::PyOnceLock::new();
+    let tuple_row = TUPLE_ROW.get_or_try_init(py, || {
+        py.import("psycoxide.rows")?.getattr("tuple_row").map(Bound::unbind)
+    });
+    tuple_row.is_ok_and(|tuple_row| tuple_row.is(factory))
+}
+
+/// Encodes a set of parameters.
+#[inline]
+fn dump<'py>(
+    transformer: &Bound<'py, Transformer>,
+    prepared: &PreparedQuery,
+    parameters: &Bound<'py, PyAny>,
+    out: &mut Parameters,
+) -> PyResult<()> {
+    let values = prepared.arrange(parameters)?;
+    Transformer::dump_into(transformer, &values, &prepared.formats, out)
+}
+
+#[pymethods]
+impl CursorBase {
+    /// Executes a query: at once, or as something to await.
+    #[pyo3(signature = (query, params=None, prepare=None, binary=None))]
+    fn _execute<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let shared = slf.get().shared()?;
+        crate::driver::check_usable(&shared)?;
+        slf.get().reset();
+        let result_format = match binary {
+            None => slf.get().lock().format,
+            Some(true) => Format::Binary,
+            Some(false) => Format::Text,
+        };
+        let prepared = Self::prepared(slf, &shared, query, params.is_some())?;
+        let prepared = prepared.get();
+        let mut parameters = Parameters::default();
+        if let Some(params) = params {
+            let transformer = Self::transformer(slf)?;
+            dump(&transformer, prepared, params, &mut parameters)?;
+        }
+        let operation = ExecuteOperation {
+            execute: Execute::new(Request {
+                query: prepared.query.clone(),
+                simple: parameters.count == 0 && result_format == Format::Text,
+                parameters,
+                result_format,
+                prepare,
+            }),
+            results: None,
+            query: prepared.query.clone(),
+            cursor: slf.clone().unbind(),
+        };
+        submit(py, &shared, operation)
+    }
+
+    /// Executes a query for each set of parameters.
+    #[pyo3(signature = (query, params_seq, returning=false))]
+    fn _executemany<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params_seq: &Bound<'py, PyAny>,
+        returning: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let shared = slf.get().shared()?;
+        crate::driver::check_usable(&shared)?;
+        slf.get().reset();
+        let prepared = Self::prepared(slf, &shared, query, true)?;
+        let result_format = slf.get().lock().format;
+        let text = prepared.get().query.clone();
+        let mut operation = ExecuteManyOperation {
+            operation: ExecuteMany::new(text, result_format, returning),
+            iterator: params_seq.try_iter()?.unbind(),
+            transformer: Self::transformer(slf)?.unbind(),
+            prepared: prepared.unbind(),
+            returning,
+            outcome: None,
+            exhausted: false,
+            raised: None,
+            row: 0,
+            cursor: slf.clone().unbind(),
+        };
+        // What is wrong with the first sets is told before anything is sent.
+        operation.feed(py);
+        if let Some(raised) = operation.raised.take() {
+            return Err(raised);
+        }
+        submit(py, &shared, operation)
+    }
+}
+
+/// `execute()`.
+struct ExecuteOperation {
+    execute: Execute,
+    results: Option<Vec<QueryResult>>,
+    query: Arc<Query>,
+    cursor: Py<CursorBase>,
+}
+
+impl Operation for ExecuteOperation {
+    type Output = ();
+
+    #[inline]
+    fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        match self.execute.step(connection)? {
+            Step::Wait(wait) => Ok(Step::Wait(wait)),
+            Step::Done(results) => {
+                self.results = Some(results);
+                Ok(Step::Done(()))
+            }
+        }
+    }
+}
+
+impl PyOperation for ExecuteOperation {
+    fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish> {
+        let results = self.results.take().unwrap_or_default();
+        CursorBase::take_results(self.cursor.bind(py), shared, results, &self.query)?;
+        Ok(Finish::Done(None))
+    }
+}
+
+/// How many sets of parameters are encoded before they are sent.
+const BATCH: usize = 512;
+
+/// `executemany()`.
+struct ExecuteManyOperation {
+    operation: ExecuteMany,
+    iterator: Py<PyIterator>,
+    transformer: Py<Transformer>,
+    prepared: Py<PreparedQuery>,
+    returning: bool,
+    outcome: Option<Outcome>,
+    exhausted: bool,
+    /// What went wrong with a set of parameters, to raise when the server is at rest.
+    raised: Option<PyErr>,
+    row: usize,
+    cursor: Py<CursorBase>,
+}
+
+impl ExecuteManyOperation {
+    /// Encodes the next batch.
+    fn feed(&mut self, py: Python<'_>) {
+        match self.encode_batch(py) {
+            Ok(batch) => self.operation.feed(batch),
+            Err(error) => {
+                self.raised = Some(error);
+                self.exhausted = true;
+            }
+        }
+        if self.exhausted {
+            self.operation.finish();
+        }
+    }
+
+    fn encode_batch(&mut self, py: Python<'_>) -> PyResult<Vec<Parameters>> {
+        let transformer = self.transformer.bind(py).clone();
+        let prepared = self.prepared.clone_ref(py);
+        let prepared = prepared.bind(py).get();
+        let mut batch = Vec::with_capacity(BATCH.min(64));
+        while batch.len() < BATCH {
+            let Some(item) = self.iterator.bind(py).clone().next() else {
+                self.exhausted = true;
+                break;
+            };
+            let mut parameters = Parameters::default();
+            dump(&transformer, prepared, &item?, &mut parameters)?;
+            self.row += 1;
+            batch.push(parameters);
+        }
+        Ok(batch)
+    }
+}
+
+impl Operation for ExecuteManyOperation {
+    type Output = ();
+
+    fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        match self.operation.step(connection)? {
+            Step::Wait(wait) => Ok(Step::Wait(wait)),
+            Step::Done(Progress::NeedMore) => Ok(Step::Done(())),
+            Step::Done(Progress::Finished(outcome)) => {
+                self.outcome = Some(outcome);
+                Ok(Step::Done(()))
+            }
+        }
+    }
+}
+
+impl PyOperation for ExecuteManyOperation {
+    fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish> {
+        let Some(outcome) = self.outcome.take() else {
+            if self.operation.failed() {
+                self.exhausted = true;
+                self.operation.finish();
+            } else {
+                self.feed(py);
+            }
+            return Ok(Finish::Again);
+        };
+        let query = self.prepared.bind(py).get().query.clone();
+        let cursor = self.cursor.bind(py);
+        if let Some(result) = outcome.error {
+            let result = PGresult::new(Arc::new(*result), Some(query));
+            return Err(error::of_result(py, result, shared));
+        }
+        if let Some(raised) = self.raised.take() {
+            return Err(raised);
+        }
+        if self.returning {
+            CursorBase::take_results(cursor, shared, outcome.results, &query)?;
+        } else {
+            let affected = if self.row == 0 { Some(0) } else { outcome.affected };
+            cursor.get().lock().results = Results::of_many(affected, outcome.tag);
+        }
+        Ok(Finish::Done(None))
+    }
+}

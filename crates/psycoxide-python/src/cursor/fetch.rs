@@ -1,0 +1,249 @@
+//! Fetching: rows of the current result, from its bytes to Python objects.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use psycoxide_connection::{ExecStatus, QueryResult};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::{CursorBase, not_initialised};
+use crate::adapt::load::row::{RowLoaders, RowMaker};
+use crate::error::{InterfaceError, ProgrammingError};
+
+/// What is needed to make rows: taken out of the cursor, so that nothing is locked meanwhile.
+struct Source {
+    result: Arc<QueryResult>,
+    loaders: Arc<RowLoaders>,
+    maker: RowMaker,
+}
+
+impl CursorBase {
+    /// Finds out how to make rows of the current result. It is done when a result arrives, so that
+    /// a row factory that does not suit it complains at once.
+    pub(crate) fn prepare_maker(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (factory, result) = {
+            let inner = slf.get().lock();
+            let factory = inner.row_factory.as_ref().ok_or_else(not_initialised)?.clone_ref(py);
+            (factory, inner.results.current().cloned())
+        };
+        let Some(result) = result else { return Ok(()) };
+        let maker = RowMaker::of_factory(factory.bind(py), slf.as_any(), &result.fields)?;
+        slf.get().lock().maker = Some(maker);
+        Ok(())
+    }
+
+    /// Fails unless the current result has rows to fetch.
+    fn check_fetchable(&self) -> PyResult<()> {
+        let inner = self.lock();
+        if inner.closed {
+            return Err(InterfaceError::new_err("the cursor is closed"));
+        }
+        let Some(result) = inner.results.current() else {
+            return Err(ProgrammingError::new_err("no result available"));
+        };
+        match result.status {
+            ExecStatus::TuplesOk | ExecStatus::SingleTuple | ExecStatus::TuplesChunk => Ok(()),
+            ExecStatus::FatalError => Err(ProgrammingError::new_err("no result available")),
+            status => {
+                let tag = String::from_utf8_lossy(&result.command_tag);
+                let how = if tag.is_empty() {
+                    format!("result status: {}", status_name(status))
+                } else {
+                    format!("command status: {tag}")
+                };
+                Err(ProgrammingError::new_err(format!(
+                    "the last operation didn't produce records ({how})"
+                )))
+            }
+        }
+    }
+
+    #[inline]
+    fn source(slf: &Bound<'_, Self>) -> PyResult<Source> {
+        let py = slf.py();
+        slf.get().check_fetchable()?;
+        {
+            let inner = slf.get().lock();
+            if let (Some(result), Some(loaders), Some(maker)) =
+                (inner.results.current(), &inner.loaders, &inner.maker)
+            {
+                return Ok(Source {
+                    result: result.clone(),
+                    loaders: loaders.clone(),
+                    maker: maker.clone_ref(py),
+                });
+            }
+        }
+        let transformer = Self::transformer(slf)?;
+        let (result, has_maker) = {
+            let inner = slf.get().lock();
+            let result = inner.results.current().cloned();
+            (result.ok_or_else(not_initialised)?, inner.maker.is_some())
+        };
+        let loaders = crate::adapt::transformer::Transformer::row_loaders(
+            &transformer,
+            &result.fields,
+        )?;
+        if !has_maker {
+            Self::prepare_maker(slf)?;
+        }
+        let mut inner = slf.get().lock();
+        inner.loaders = Some(loaders.clone());
+        let maker = inner.maker.as_ref().map(|maker| maker.clone_ref(py));
+        Ok(Source { result, loaders, maker: maker.ok_or_else(not_initialised)? })
+    }
+
+    /// Claims up to `count` rows: nobody else gets them.
+    fn claim(&self, count: usize) -> Range<usize> {
+        let mut inner = self.lock();
+        let rows = inner.results.current().map_or(0, |result| result.rows.len());
+        let start = inner.results.position().min(rows);
+        let end = start.saturating_add(count).min(rows);
+        inner.results.set_position(end);
+        start..end
+    }
+}
+
+#[pymethods]
+impl CursorBase {
+    /// The next row, or `None` when there is none left.
+    fn _fetchone<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let source = Self::source(slf)?;
+        let range = slf.get().claim(1);
+        let Some(body) = source.result.rows.row(range.start).filter(|_| !range.is_empty()) else {
+            return Ok(None);
+        };
+        source.loaders.load_row(slf.py(), body, &source.maker).map(Some)
+    }
+
+    /// The next `size` rows, fewer at the end.
+    fn _fetchmany<'py>(slf: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyList>> {
+        let source = Self::source(slf)?;
+        let size = if size == 0 { slf.get().lock().arraysize } else { size };
+        let range = slf.get().claim(size);
+        source.loaders.load_rows(slf.py(), &source.result.rows, range, &source.maker)
+    }
+
+    /// All rows that are left.
+    fn _fetchall<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let source = Self::source(slf)?;
+        let range = slf.get().claim(usize::MAX);
+        source.loaders.load_rows(slf.py(), &source.result.rows, range, &source.maker)
+    }
+
+    /// Moves to another row of the current result.
+    fn _scroll(&self, value: i64, mode: &str) -> PyResult<()> {
+        self.check_fetchable()?;
+        let mut inner = self.lock();
+        let rows = inner.results.current().map_or(0, |result| result.rows.len());
+        let target = match mode {
+            "relative" => {
+                i64::try_from(inner.results.position()).unwrap_or(i64::MAX).checked_add(value)
+            }
+            "absolute" => Some(value),
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "bad mode: {mode}. It should be 'relative' or 'absolute'"
+                )));
+            }
+        };
+        let target = target.and_then(|target| usize::try_from(target).ok());
+        let Some(target) = target.filter(|target| *target < rows) else {
+            return Err(PyIndexError::new_err("position out of bound"));
+        };
+        inner.results.set_position(target);
+        Ok(())
+    }
+
+    /// Goes to the next result: `True`, or `None` if there is none.
+    fn _nextset(slf: &Bound<'_, Self>) -> PyResult<Option<bool>> {
+        let index = slf.get().lock().results.index() + 1;
+        if slf.get().select(index) {
+            Self::prepare_maker(slf)?;
+            return Ok(Some(true));
+        }
+        Ok(None)
+    }
+
+    /// Goes to a result by its number; negative numbers count from the end.
+    fn _set_result(slf: &Bound<'_, Self>, index: i64) -> PyResult<()> {
+        let count = slf.get().lock().results.len();
+        let signed = i64::try_from(count).unwrap_or(i64::MAX);
+        let absolute = if index < 0 { index + signed } else { index };
+        let found = usize::try_from(absolute).is_ok_and(|absolute| slf.get().select(absolute));
+        if !found {
+            return Err(PyIndexError::new_err(format!(
+                "index {index} out of range: {count} result(s) available"
+            )));
+        }
+        Self::prepare_maker(slf)
+    }
+
+    /// How many results there are.
+    fn _result_count(&self) -> usize {
+        self.lock().results.len()
+    }
+
+    /// The number of the row that would be fetched next; `None` without a result of rows.
+    #[getter]
+    fn rownumber(&self) -> Option<usize> {
+        let inner = self.lock();
+        let result = inner.results.current()?;
+        (result.status == ExecStatus::TuplesOk).then(|| inner.results.position())
+    }
+
+    /// The number of rows that the last command returned or touched; -1 if it does not say.
+    #[getter]
+    fn rowcount(&self) -> i64 {
+        self.lock().results.rowcount()
+    }
+
+    /// What the server said of the last command (`INSERT 0 1`); `None` without a command.
+    #[getter]
+    fn statusmessage(&self) -> Option<String> {
+        let inner = self.lock();
+        inner.results.tag().map(|tag| String::from_utf8_lossy(tag).into_owned())
+    }
+
+    /// Whether the current result has columns.
+    fn _has_columns(&self) -> bool {
+        let inner = self.lock();
+        inner.results.current().is_some_and(|result| {
+            !result.fields.is_empty() || result.status == ExecStatus::TuplesOk
+        })
+    }
+}
+
+impl CursorBase {
+    fn select(&self, index: usize) -> bool {
+        let mut inner = self.lock();
+        let found = inner.results.select(index);
+        if found {
+            inner.loaders = None;
+            inner.maker = None;
+        }
+        found
+    }
+}
+
+/// libpq's name of a status, without its prefix.
+pub(crate) fn status_name(status: ExecStatus) -> &'static str {
+    match status {
+        ExecStatus::EmptyQuery => "EMPTY_QUERY",
+        ExecStatus::CommandOk => "COMMAND_OK",
+        ExecStatus::TuplesOk => "TUPLES_OK",
+        ExecStatus::CopyOut => "COPY_OUT",
+        ExecStatus::CopyIn => "COPY_IN",
+        ExecStatus::BadResponse => "BAD_RESPONSE",
+        ExecStatus::NonfatalError => "NONFATAL_ERROR",
+        ExecStatus::FatalError => "FATAL_ERROR",
+        ExecStatus::CopyBoth => "COPY_BOTH",
+        ExecStatus::SingleTuple => "SINGLE_TUPLE",
+        ExecStatus::PipelineSync => "PIPELINE_SYNC",
+        ExecStatus::PipelineAborted => "PIPELINE_ABORTED",
+        ExecStatus::TuplesChunk => "TUPLES_CHUNK",
+    }
+}

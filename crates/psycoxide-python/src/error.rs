@@ -1,0 +1,220 @@
+//! Exceptions: the one place that turns errors of the core into those of the DB-API.
+
+use psycoxide_client::{Attempt, Error};
+use psycoxide_connection::{Error as MachineError, QueryResult};
+use psycoxide_protocol::backend::ErrorFields;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
+
+use crate::pq::message;
+use crate::pq::result::PGresult;
+use crate::shared::Shared;
+
+mod classes {
+    //! The exception classes of `psycoxide.errors`, imported when one is raised.
+    #![expect(missing_docs, reason = "they are documented in psycoxide.errors")]
+    use pyo3::import_exception;
+
+    import_exception!(psycoxide.errors, CancellationTimeout);
+    import_exception!(psycoxide.errors, ConnectionTimeout);
+    import_exception!(psycoxide.errors, DataError);
+    import_exception!(psycoxide.errors, InterfaceError);
+    import_exception!(psycoxide.errors, InternalError);
+    import_exception!(psycoxide.errors, NotSupportedError);
+    import_exception!(psycoxide.errors, OperationalError);
+    import_exception!(psycoxide.errors, PipelineAborted);
+    import_exception!(psycoxide.errors, ProgrammingError);
+}
+
+pub use classes::*;
+
+/// The exception for an error of an operation on a connection.
+#[cold]
+pub fn exception(py: Python<'_>, error: Error, shared: &Shared) -> PyErr {
+    match error {
+        Error::Machine(MachineError::Server(fields)) => {
+            server(py, PGresult::failure(fields, None), &encoding_name(shared))
+        }
+        Error::Closed | Error::Machine(MachineError::Closed) => closed(shared),
+        Error::Misuse(text) | Error::Machine(MachineError::Misuse(text)) => misuse(text),
+        Error::Machine(MachineError::Encode(error)) => encode(&error),
+        error => OperationalError::new_err(format!("consuming input failed: {error}")),
+    }
+}
+
+/// The exception for a value or text that cannot be sent.
+fn encode(error: &psycoxide_protocol::EncodeError) -> PyErr {
+    use psycoxide_protocol::EncodeError;
+    match error {
+        EncodeError::ContainsNul => {
+            ProgrammingError::new_err("the query or a name in it contains a NUL (0x00) character")
+        }
+        error => ProgrammingError::new_err(error.to_string()),
+    }
+}
+
+/// The exception for a failed attempt to connect.
+#[cold]
+pub fn connecting(py: Python<'_>, error: Error) -> PyErr {
+    let attempts = match error {
+        Error::Connect(attempts) => attempts,
+        Error::Conninfo(error) => return conninfo(&error),
+        Error::Misuse(text) => return misuse(text),
+        error => return OperationalError::new_err(format!("connection failed: {error}")),
+    };
+    let Some(last) = attempts.last() else {
+        return OperationalError::new_err("connection failed: there is no host to connect to");
+    };
+    if attempts.iter().all(|attempt| matches!(attempt.error, Error::Timeout { .. })) {
+        let text = format!("connection timeout expired{}", failures(&attempts));
+        return ConnectionTimeout::new_err(text);
+    }
+    let text = format!("connection failed: {}{}", describe(last), failures(&attempts));
+    match last.error.server_fields() {
+        Some(fields) => {
+            let result = PGresult::failure(Box::new(fields.clone()), None);
+            // Whoever connects catches OperationalError, whatever the server's reason.
+            operational(py, server_with_message(py, result, "utf-8", &text))
+        }
+        None => OperationalError::new_err(text),
+    }
+}
+
+/// The exception itself if it is an OperationalError, or one with the same report.
+fn operational(py: Python<'_>, error: PyErr) -> PyErr {
+    if error.is_instance_of::<OperationalError>(py) {
+        return error;
+    }
+    let made = (|| {
+        let value = error.value(py);
+        let keywords = PyDict::new(py);
+        keywords.set_item("info", value.getattr("pgresult")?)?;
+        let class = py.get_type::<OperationalError>();
+        class.call((value.str()?,), Some(&keywords))
+    })();
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// One attempt, in the words of libpq where it has words for it.
+fn describe(attempt: &Attempt) -> String {
+    let mut text = format!("{} failed: ", attempt.place);
+    match &attempt.error {
+        Error::Io { source, doing } => {
+            text.push_str(&message::io(source));
+            if source.kind() == std::io::ErrorKind::ConnectionRefused {
+                text.push_str(
+                    "\n\tIs the server running on that host and accepting TCP/IP connections?",
+                );
+            } else if *doing != "connecting" {
+                text.push_str(&format!(" ({doing})"));
+            }
+        }
+        error => match error.server_fields() {
+            Some(fields) => text.push_str(&message::of_fields(fields, None)),
+            None => text.push_str(&error.to_string()),
+        },
+    }
+    text
+}
+
+/// All attempts, when there were several.
+fn failures(attempts: &[Attempt]) -> String {
+    if attempts.len() < 2 {
+        return String::new();
+    }
+    let mut text = "\nMultiple connection attempts failed. All failures were:".to_owned();
+    for attempt in attempts {
+        text.push_str("\n- ");
+        text.push_str(&describe(attempt));
+    }
+    text
+}
+
+/// The exception for a bad connection string, or what it names.
+pub fn conninfo(error: &psycoxide_conninfo::Error) -> PyErr {
+    match error.class() {
+        psycoxide_conninfo::ErrorClass::Programming => ProgrammingError::new_err(error.to_string()),
+        _ => OperationalError::new_err(error.to_string()),
+    }
+}
+
+/// The exception for a result that is an error.
+#[cold]
+pub fn of_result(py: Python<'_>, result: PGresult, shared: &Shared) -> PyErr {
+    server(py, result, &encoding_name(shared))
+}
+
+/// The exception for a result of a status that nobody expects there.
+#[cold]
+pub fn unexpected_result(result: &QueryResult) -> PyErr {
+    InternalError::new_err(format!("unexpected result status: {:?}", result.status))
+}
+
+/// The exception class for the SQLSTATE, with the message as libpq lays it out.
+fn server(py: Python<'_>, result: PGresult, encoding: &str) -> PyErr {
+    let text = result.message_text(encoding);
+    server_with_message(py, result, encoding, &text)
+}
+
+fn server_with_message(py: Python<'_>, result: PGresult, encoding: &str, text: &str) -> PyErr {
+    let made = (|| {
+        static LOOKUP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let lookup = LOOKUP.get_or_try_init(py, || {
+            py.import("psycoxide.errors")?.getattr("class_for_sqlstate").map(Bound::unbind)
+        })?;
+        let state = result.fields().and_then(ErrorFields::sqlstate).unwrap_or_default().to_owned();
+        let class = lookup.bind(py).call1((state,))?;
+        let keywords = PyDict::new(py);
+        keywords.set_item("info", result)?;
+        keywords.set_item("encoding", encoding)?;
+        class.call((PyString::new(py, text),), Some(&keywords))
+    })();
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
+/// The Python codec of the texts that the server sends.
+pub fn encoding_name(shared: &Shared) -> String {
+    shared.session.load().encoding.python_name().unwrap_or("utf-8").to_owned()
+}
+
+/// The exception for anything done on a closed connection.
+#[cold]
+pub fn closed(shared: &Shared) -> PyErr {
+    if shared.is_closed_by_user() {
+        OperationalError::new_err("the connection is closed")
+    } else {
+        OperationalError::new_err(
+            "the connection is closed: it was lost, open another one and repeat the transaction",
+        )
+    }
+}
+
+/// The exception for a connection that belongs to the parent process.
+#[cold]
+pub fn forked() -> PyErr {
+    InterfaceError::new_err(
+        "the connection belongs to the parent process: \
+         a forked process has to open connections of its own",
+    )
+}
+
+/// The exception for a call that is not possible now.
+#[cold]
+pub fn misuse(text: &str) -> PyErr {
+    ProgrammingError::new_err(text.to_owned())
+}
+
+/// The exception for a cancel request that was not delivered.
+#[cold]
+pub fn cancelling(error: psycoxide_client::Error) -> PyErr {
+    match error {
+        Error::Timeout { .. } => {
+            CancellationTimeout::new_err("cancellation timeout expired")
+        }
+        error => OperationalError::new_err(format!("couldn't send the cancel request: {error}")),
+    }
+}

@@ -1,0 +1,7 @@
+//! `psycoxide.pq`: the connection and its results with libpq's names.
+
+pub mod enums;
+pub mod message;
+pub mod notify;
+pub mod pgconn;
+pub mod result;

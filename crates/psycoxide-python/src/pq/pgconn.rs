@@ -1,0 +1,415 @@
+//! `psycoxide.pq.PGconn`: a connection with libpq's names.
+//!
+//! It shares its state with the `Connection` made of it, so both may be used side by side.
+//! <https://www.postgresql.org/docs/current/libpq-status.html>
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use psycoxide_client::operations::command::RunCommand;
+use psycoxide_client::{ConnectOptions, Query};
+use psycoxide_connection::QueryResult;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::enums;
+use super::result::PGresult;
+use crate::adapt::session::SessionRef;
+use crate::driver;
+use crate::error;
+use crate::event_loop;
+use crate::operation::{Finish, PyOperation, submit};
+use crate::shared::Shared;
+
+/// A connection.
+#[pyclass(subclass, frozen, weakref, dict, module = "psycoxide.pq")]
+#[derive(Debug)]
+pub struct PGconn {
+    shared: Arc<Shared>,
+    options: Arc<ConnectOptions>,
+    /// The last error of the connection, for `error_message`.
+    last_error: Mutex<String>,
+}
+
+impl PGconn {
+    /// A connection, and what it was made from.
+    pub fn new(shared: Arc<Shared>, options: Arc<ConnectOptions>) -> PGconn {
+        PGconn { shared, options, last_error: Mutex::default() }
+    }
+
+    /// What the connection's objects share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Bytes, as libpq's getters give them.
+    fn bytes<'py>(py: Python<'py>, text: &str) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, text.as_bytes())
+    }
+
+    /// libpq's getters fail on a connection that was closed.
+    fn check_open(&self) -> PyResult<()> {
+        if self.shared.is_closed_by_user() {
+            return Err(error::OperationalError::new_err("the connection is closed"));
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl PGconn {
+    /// The state of the connection, a `ConnStatus`.
+    #[getter]
+    fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        enums::conn_status(py, self.shared.is_open())
+    }
+
+    /// The state of the transaction, a `TransactionStatus`.
+    #[getter]
+    fn transaction_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        enums::transaction_status(py, self.shared.transaction_status())
+    }
+
+    /// The state of the pipeline, a `PipelineStatus`.
+    #[getter]
+    fn pipeline_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        enums::pipeline_status(py, 0)
+    }
+
+    /// The process id of the backend.
+    #[getter]
+    fn backend_pid(&self, py: Python<'_>) -> PyResult<u32> {
+        self.check_open()?;
+        Ok(self.shared.with(py, |connection| {
+            connection.pgconn.machine().backend_key().map_or(0, |key| key.pid)
+        }))
+    }
+
+    /// The server's version as a number: 150004 for 15.4.
+    #[getter]
+    fn server_version(&self, py: Python<'_>) -> PyResult<i32> {
+        self.check_open()?;
+        let text = self.shared.with(py, |connection| {
+            connection.pgconn.machine().parameter_status("server_version").map(str::to_owned)
+        });
+        Ok(text.map_or(0, |text| version_number(&text)))
+    }
+
+    /// The version of the protocol: 3.
+    #[getter]
+    fn protocol_version(&self) -> PyResult<i32> {
+        self.check_open()?;
+        Ok(3)
+    }
+
+    /// The version of the protocol with its minor: 30000 for 3.0.
+    #[getter]
+    fn full_protocol_version(&self, py: Python<'_>) -> PyResult<i64> {
+        self.check_open()?;
+        let minor = self.shared.with(py, |c| c.pgconn.machine().protocol_minor());
+        Ok(30_000 + i64::from(minor))
+    }
+
+    /// A setting that the server reports, `bytes`, or `None`.
+    fn parameter_status<'py>(
+        &self,
+        py: Python<'py>,
+        name: &[u8],
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        self.check_open()?;
+        let name = String::from_utf8_lossy(name);
+        let value = self.shared.with(py, |connection| {
+            connection.pgconn.machine().parameter_status(&name).map(str::to_owned)
+        });
+        Ok(value.map(|value| Self::bytes(py, &value)))
+    }
+
+    /// The name of the database.
+    #[getter]
+    fn db<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        Ok(Self::bytes(py, &self.options.dbname))
+    }
+
+    /// The user.
+    #[getter]
+    fn user<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        Ok(Self::bytes(py, &self.options.user))
+    }
+
+    /// The password, empty if none was needed or given.
+    #[getter]
+    fn password<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        let host = self.shared.with(py, |connection| connection.pgconn.place().host.clone());
+        let port = self.shared.with(py, |connection| connection.pgconn.place().port);
+        let password = self.options.password_of(&host, port).unwrap_or_default();
+        Ok(PyBytes::new(py, password))
+    }
+
+    /// The host connected to: its name, address, or the directory of its unix socket.
+    #[getter]
+    fn host<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        let host = self.shared.with(py, |connection| {
+            let place = connection.pgconn.place();
+            match (&place.address, place.host.is_empty()) {
+                (Some(address), true) => address.to_string(),
+                _ => place.host.clone(),
+            }
+        });
+        Ok(Self::bytes(py, &host))
+    }
+
+    /// The address connected to; empty for a unix socket.
+    #[getter]
+    fn hostaddr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        let address = self.shared.with(py, |connection| connection.pgconn.place().address);
+        Ok(Self::bytes(py, &address.map_or_else(String::new, |address| address.to_string())))
+    }
+
+    /// The port connected to.
+    #[getter]
+    fn port<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        let port = self.shared.with(py, |connection| connection.pgconn.place().port);
+        Ok(Self::bytes(py, &port.to_string()))
+    }
+
+    /// Nothing: the option is ignored by all servers.
+    #[getter]
+    fn tty<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        Ok(Self::bytes(py, ""))
+    }
+
+    /// The `options` of the connection string.
+    #[getter]
+    fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_open()?;
+        Ok(Self::bytes(py, &self.options.options))
+    }
+
+    /// The parameters of the connection without the password: keyword to value.
+    #[getter]
+    fn _parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let parameters = PyDict::new(py);
+        for (keyword, value) in &self.options.parameters {
+            parameters.set_item(keyword, value)?;
+        }
+        Ok(parameters)
+    }
+
+    /// The descriptor of the socket.
+    ///
+    /// Raises `OperationalError` if the connection is closed.
+    #[getter]
+    fn socket(&self) -> PyResult<i32> {
+        let gone = || error::OperationalError::new_err("the connection is lost");
+        self.check_open()?;
+        self.shared.fd().ok_or_else(gone)
+    }
+
+    /// Whether authentication used a password.
+    #[getter]
+    fn used_password(&self, py: Python<'_>) -> PyResult<bool> {
+        self.check_open()?;
+        Ok(self.shared.with(py, |connection| connection.pgconn.machine().used_password()))
+    }
+
+    /// Whether a password was needed and not given.
+    #[getter]
+    fn needs_password(&self) -> PyResult<bool> {
+        self.check_open()?;
+        Ok(false)
+    }
+
+    /// Whether GSSAPI was used: it never is.
+    #[getter]
+    fn used_gssapi(&self) -> PyResult<bool> {
+        self.check_open()?;
+        Ok(false)
+    }
+
+    /// Whether the connection is encrypted.
+    #[getter]
+    fn ssl_in_use(&self, py: Python<'_>) -> PyResult<bool> {
+        self.check_open()?;
+        Ok(self.shared.with(py, |connection| connection.pgconn.tls_info().is_some()))
+    }
+
+    /// The text of the last error, `bytes`.
+    #[getter]
+    fn error_message<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let text = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::bytes(py, &text)
+    }
+
+    /// The text of the last error, `str`.
+    #[pyo3(signature = (encoding=""))]
+    fn get_error_message(&self, encoding: &str) -> String {
+        let _ = encoding;
+        let text = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        text.trim_end().to_owned()
+    }
+
+    /// Called with a `PGresult` for each notice; `None`: nobody is.
+    #[getter]
+    fn notice_handler(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let handlers = self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        handlers.notice.as_ref().map(|handler| handler.clone_ref(py))
+    }
+
+    #[setter]
+    fn set_notice_handler(&self, handler: Option<Py<PyAny>>) {
+        self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner).notice = handler;
+    }
+
+    /// Called with a `PGnotify` for each notification; `None`: they wait for `notifies()`.
+    #[getter]
+    fn notify_handler(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let handlers = self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        handlers.notify.as_ref().map(|handler| handler.clone_ref(py))
+    }
+
+    #[setter]
+    fn set_notify_handler(&self, handler: Option<Py<PyAny>>) {
+        self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner).notify = handler;
+    }
+
+    /// Runs commands and waits for the last result, errors included.
+    fn exec_(&self, py: Python<'_>, command: &[u8]) -> PyResult<PGresult> {
+        let mut operation = RunCommand::new(command);
+        let result = driver::run(py, &self.shared, &mut operation)?;
+        let query = Some(Arc::new(Query::new(command)));
+        let result = PGresult::new(Arc::new(result), query);
+        let text = result.message_text("utf-8");
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        Ok(result)
+    }
+
+    /// Runs commands for their effect, at once or as something to await. Raises what the server
+    /// says.
+    fn _command<'py>(&self, py: Python<'py>, command: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        let operation = CommandOperation {
+            operation: RunCommand::new(command),
+            query: Arc::new(Query::new(command)),
+            result: None,
+        };
+        driver::check_usable(&self.shared)?;
+        submit(py, &self.shared, operation)
+    }
+
+    /// Closes the connection.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        event_loop::unregister(py, &self.shared)?;
+        self.shared.close(py);
+        Ok(())
+    }
+
+    /// Gives the connection up without a word to the server.
+    fn _lose(&self, py: Python<'_>) -> PyResult<()> {
+        event_loop::unregister(py, &self.shared)?;
+        self.shared.with(py, |connection| connection.pgconn.lose());
+        Ok(())
+    }
+
+    /// Whether the connection was made by this process.
+    fn _is_ours(&self) -> bool {
+        self.shared.is_ours()
+    }
+
+    /// Asks the server to cancel what runs here, from any thread; waits until it has taken the
+    /// request, at most `timeout` seconds.
+    #[pyo3(signature = (timeout=30.0))]
+    fn _cancel(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+        let Some(target) = &self.shared.cancel_target else {
+            let text = "the server gave no key to cancel with";
+            return Err(error::OperationalError::new_err(text));
+        };
+        let timeout = std::time::Duration::try_from_secs_f64(timeout)
+            .unwrap_or(std::time::Duration::from_secs(30));
+        match py.detach(|| driver::cancel_blocking(target, timeout)) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error::cancelling(error)),
+        }
+    }
+
+    /// There is no such pointer: the connection is not libpq's.
+    #[getter]
+    fn pgconn_ptr(&self) -> Option<usize> {
+        None
+    }
+
+    /// The settings of the session, for transformers.
+    fn _session(&self) -> SessionRef {
+        SessionRef { handle: self.shared.session.clone() }
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        let shared = &slf.get().shared;
+        let status = if shared.is_open() {
+            format!("{:?}", shared.transaction_status()).to_uppercase()
+        } else {
+            "BAD".to_owned()
+        };
+        format!("<psycoxide.pq.PGconn [{status}] at 0x{:x}>", slf.as_ptr() as usize)
+    }
+}
+
+/// A command for its effect.
+struct CommandOperation {
+    operation: RunCommand,
+    query: Arc<Query>,
+    result: Option<QueryResult>,
+}
+
+impl psycoxide_client::operations::Operation for CommandOperation {
+    type Output = ();
+
+    fn step(
+        &mut self,
+        connection: &mut psycoxide_client::Connection,
+    ) -> Result<psycoxide_client::operations::Step<()>, psycoxide_client::Error> {
+        use psycoxide_client::operations::Step;
+        match self.operation.step(connection)? {
+            Step::Wait(wait) => Ok(Step::Wait(wait)),
+            Step::Done(result) => {
+                self.result = Some(result);
+                Ok(Step::Done(()))
+            }
+        }
+    }
+}
+
+impl PyOperation for CommandOperation {
+    fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish> {
+        match self.result.take() {
+            Some(result) if result.error.is_some() => {
+                let result = PGresult::new(Arc::new(result), Some(self.query.clone()));
+                Err(error::of_result(py, result, shared))
+            }
+            _ => Ok(Finish::Done(None)),
+        }
+    }
+}
+
+/// The number of a version as libpq makes it: `15.4` is 150004, `9.6.24` is 90624; what follows
+/// (`-YB-2025.2`, `beta1`) does not count.
+fn version_number(text: &str) -> i32 {
+    let numbers: Vec<i32> = text
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect();
+    match numbers[..] {
+        [major, minor, patch, ..] if major < 10 => major * 10_000 + minor * 100 + patch,
+        [major, minor, ..] if major < 10 => major * 10_000 + minor * 100,
+        [major, minor, ..] => major * 10_000 + minor,
+        [major] => major * 10_000,
+        [] => 0,
+    }
+}

@@ -1,0 +1,201 @@
+//! One connection as the Python objects share it: `Connection`, `PGconn`, cursors, operations.
+//!
+//! Two locks with one rule each. The *turn* belongs to whoever runs an operation, from its first
+//! step to its last; it is waited for with the interpreter released. The *state* is held for the
+//! length of one step; nobody attaches to the interpreter, or calls Python, while holding it. What
+//! everybody may want to know at any time (status, descriptor) is kept in atomics beside them.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+
+use psycoxide_client::Connection;
+use psycoxide_client::operations::cancel::CancelTarget;
+use psycoxide_protocol::TransactionStatus;
+use pyo3::prelude::*;
+
+use crate::adapt::session::{Session, SessionHandle};
+use crate::event_loop::LoopState;
+use crate::fork;
+use crate::turn::Turn;
+
+/// What the Python objects of one connection share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Itself, for the event loop's callbacks.
+    this: Weak<Shared>,
+    state: Mutex<Connection>,
+    turn: Turn,
+    /// Whether operations run on an event loop.
+    asynchronous: bool,
+    /// The settings of the session that values depend on.
+    pub session: SessionHandle,
+    /// What cancels the session's queries; `None` if the server gave no key.
+    pub cancel_target: Option<CancelTarget>,
+    /// The event loop's side, if there is one.
+    pub loop_state: Mutex<LoopState>,
+    /// Called with each notice and notification, as `(notice_handler, notify_handler)`.
+    pub handlers: Mutex<Handlers>,
+    /// The process that made the connection, as [`crate::fork`] counts: another one must not use
+    /// its socket.
+    generation: u64,
+    open: AtomicBool,
+    closed_by_user: AtomicBool,
+    fd: AtomicI32,
+    transaction_status: AtomicU8,
+    news: AtomicBool,
+    settings_version: AtomicU64,
+}
+
+/// Who wants to hear of what comes unasked.
+#[derive(Debug, Default)]
+pub struct Handlers {
+    /// Called with a `PGresult` for each notice.
+    pub notice: Option<Py<PyAny>>,
+    /// Called with a `PGnotify` for each notification.
+    pub notify: Option<Py<PyAny>>,
+    /// Notifications that nobody has taken yet.
+    pub backlog: std::collections::VecDeque<psycoxide_connection::Notification>,
+}
+
+impl Shared {
+    /// Shares an established connection.
+    pub fn new(connection: Connection, asynchronous: bool) -> Arc<Shared> {
+        let cancel_target = connection.pgconn.cancel_target();
+        let shared = Arc::new_cyclic(|this| Shared {
+            this: this.clone(),
+            session: SessionHandle::new(session_of(&connection)),
+            cancel_target,
+            turn: Turn::default(),
+            asynchronous,
+            loop_state: Mutex::default(),
+            handlers: Mutex::default(),
+            generation: fork::generation(),
+            open: AtomicBool::new(true),
+            closed_by_user: AtomicBool::new(false),
+            fd: AtomicI32::new(-1),
+            transaction_status: AtomicU8::new(0),
+            news: AtomicBool::new(false),
+            settings_version: AtomicU64::new(connection.pgconn.settings_version()),
+            state: Mutex::new(connection),
+        });
+        shared.publish(&shared.lock());
+        shared
+    }
+
+    /// A reference that does not keep the connection alive.
+    pub fn weak(&self) -> Weak<Shared> {
+        self.this.clone()
+    }
+
+    /// Whether operations run on an event loop.
+    #[inline]
+    pub fn is_asynchronous(&self) -> bool {
+        self.asynchronous
+    }
+
+    /// Whose turn it is to run an operation.
+    #[inline]
+    pub fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    /// The state, for one step. Only for callers that are detached from the interpreter, or know
+    /// that nobody else can hold it for long.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something short with the state, from Python code. Waits detached if another thread is
+    /// in the middle of a step.
+    #[inline]
+    pub fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Connection) -> T + Send) -> T {
+        match self.state.try_lock() {
+            Ok(mut connection) => {
+                let result = work(&mut connection);
+                self.publish(&connection);
+                result
+            }
+            Err(TryLockError::Poisoned(poisoned)) => work(&mut poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => py.detach(|| {
+                let mut connection = self.lock();
+                let result = work(&mut connection);
+                self.publish(&connection);
+                result
+            }),
+        }
+    }
+
+    /// Makes known what a step has changed.
+    #[inline]
+    pub fn publish(&self, connection: &Connection) {
+        let pgconn = &connection.pgconn;
+        self.open.store(pgconn.is_open(), Ordering::Release);
+        self.fd.store(pgconn.fd().unwrap_or(-1), Ordering::Release);
+        self.transaction_status.store(pgconn.transaction_status() as u8, Ordering::Release);
+        if pgconn.has_news() {
+            self.news.store(true, Ordering::Release);
+        }
+        if self.settings_version.load(Ordering::Acquire) != pgconn.settings_version() {
+            self.settings_version.store(pgconn.settings_version(), Ordering::Release);
+            self.session.store(session_of(connection));
+        }
+    }
+
+    /// Whether the connection can be used.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Whether it was the user who closed it.
+    pub fn is_closed_by_user(&self) -> bool {
+        self.closed_by_user.load(Ordering::Acquire)
+    }
+
+    /// Closes in good order, on behalf of the user.
+    pub fn close(&self, py: Python<'_>) {
+        self.closed_by_user.store(true, Ordering::Release);
+        if !self.is_ours() {
+            // The session belongs to the parent process: it must hear nothing from here.
+            return self.with(py, |connection| connection.pgconn.lose());
+        }
+        self.with(py, |connection| connection.pgconn.close());
+    }
+
+    /// Whether this process made the connection; after a fork the child must leave it alone.
+    #[inline]
+    pub fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
+    /// The socket's descriptor, while the connection is open.
+    #[inline]
+    pub fn fd(&self) -> Option<i32> {
+        Some(self.fd.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
+    }
+
+    /// The transaction status as of the last step.
+    #[inline]
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match self.transaction_status.load(Ordering::Acquire) {
+            0 => TransactionStatus::Idle,
+            1 => TransactionStatus::Active,
+            2 => TransactionStatus::InTransaction,
+            3 => TransactionStatus::InError,
+            _ => TransactionStatus::Unknown,
+        }
+    }
+
+    /// Takes the mark that notices or notifications have come.
+    #[inline]
+    pub fn take_news(&self) -> bool {
+        self.news.load(Ordering::Acquire) && self.news.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// The settings of a session, from what the server reports.
+fn session_of(connection: &Connection) -> Session {
+    let machine = connection.pgconn.machine();
+    Session::from_parameters(&|name| machine.parameter_status(name).map(str::to_owned))
+}
