@@ -118,9 +118,7 @@ def oids(types: Iterable[Type]) -> str:
 def formatted(source: str) -> str:
     """The source as ``rustfmt`` wants it."""
     command = ["rustfmt", "--edition", "2024", "--config-path", str(ROOT / "rustfmt.toml")]
-    process = subprocess.run(
-        command, check=True, input=source, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.run(command, check=True, input=source, stdout=subprocess.PIPE, text=True)
     return process.stdout
 
 

@@ -8,7 +8,6 @@ use memchr::memchr;
 
 use crate::error::{Error, Result};
 
-const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 const EXPECTED_HEX: &str = "pairs of hexadecimal digits";
 
 /// How many bytes a text value decodes to.
@@ -76,11 +75,15 @@ pub fn encode_text(bytes: &[u8], out: &mut Vec<u8>) {
 pub(crate) fn encode_hex_into(bytes: &[u8], hex: &mut [u8]) {
     let (pairs, _) = hex.as_chunks_mut::<2>();
     for (pair, byte) in pairs.iter_mut().zip(bytes) {
-        *pair = [
-            HEX_DIGITS[usize::from(byte >> 4)],
-            HEX_DIGITS[usize::from(byte & 15)],
-        ];
+        *pair = [hex_text(byte >> 4), hex_text(byte & 15)];
     }
+}
+
+/// The digit for a number below 16, computed: a table would keep the loop from being vectorized.
+#[inline]
+fn hex_text(nibble: u8) -> u8 {
+    let to_letters = if nibble > 9 { b'a' - b'0' - 10 } else { 0 };
+    nibble + b'0' + to_letters
 }
 
 /// Decodes twice as many hexadecimal digits as `target` has bytes; false if one of them is none.

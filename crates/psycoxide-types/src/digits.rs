@@ -49,6 +49,14 @@ pub(crate) fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
 /// past the sixth are dropped, as no server writes them.
 #[inline]
 pub(crate) fn leading_microseconds(text: &[u8]) -> Option<(u32, &[u8])> {
+    // Clocks give six digits nearly always, and an offset or nothing behind them.
+    if let Some((&[a, b, c, d, e, f], rest)) = text.split_first_chunk::<6>() {
+        let (first, second, third) = (two(a, b), two(c, d), two(e, f));
+        let more = matches!(rest, [b'0'..=b'9', ..]);
+        if first < 100 && second < 100 && third < 100 && !more {
+            return Some((first * 10_000 + second * 100 + third, rest));
+        }
+    }
     let mut value = 0u32;
     let mut weight = 100_000u32;
     let mut rest = text;

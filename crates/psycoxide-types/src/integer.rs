@@ -18,8 +18,8 @@ pub fn decode_i64_text(value: &[u8]) -> Result<i64> {
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
-    // Up to 18 digits cannot overflow; 19 may, and take the careful way with all that is wrong.
-    if digits.is_empty() || digits.len() > 18 {
+    // Up to 19 digits fit in 64 bits without a sign; more, and all that is wrong, go a slower way.
+    if digits.is_empty() || digits.len() > 19 {
         return decode_long(value, negative, digits);
     }
     let mut number = 0u64;
@@ -37,6 +37,9 @@ pub fn decode_i64_text(value: &[u8]) -> Result<i64> {
             return Err(Error::syntax("int8", EXPECTED, value));
         }
         number = number * 10 + u64::from(digit);
+    }
+    if number > i64::MAX as u64 {
+        return decode_long(value, negative, digits);
     }
     let number = number as i64;
     Ok(if negative { -number } else { number })

@@ -28,10 +28,12 @@ pub struct Tokens<'a> {
     delimiter: u8,
     state: State,
     depth: usize,
-    /// How deep the elements are, once one was seen.
-    leaf_depth: Option<usize>,
-    /// How many items the open list of each depth has so far.
-    counts: [usize; MAX_DIMENSIONS],
+    /// How deep the elements are, once one was seen; 0 before.
+    leaf_depth: usize,
+    /// How many items the innermost open list has so far.
+    count: usize,
+    /// The same for the lists around it, by depth.
+    outer_counts: [usize; MAX_DIMENSIONS],
     /// How many items the lists of each depth have, once one has ended.
     lengths: [Option<usize>; MAX_DIMENSIONS],
     lower_bounds: [i32; MAX_DIMENSIONS],
@@ -60,8 +62,9 @@ pub fn decode_text(value: &[u8], delimiter: u8) -> Result<Tokens<'_>> {
         delimiter,
         state: State::Start,
         depth: 0,
-        leaf_depth: None,
-        counts: [0; MAX_DIMENSIONS],
+        leaf_depth: 0,
+        count: 0,
+        outer_counts: [0; MAX_DIMENSIONS],
         lengths: [None; MAX_DIMENSIONS],
         lower_bounds: [1; MAX_DIMENSIONS],
         bounds: 0,
@@ -125,16 +128,11 @@ impl<'a> Tokens<'a> {
     #[inline]
     fn unquoted(&mut self) -> Result<Token<'a>> {
         let text = self.rest;
-        let mut length = 0;
-        let mut special = false;
-        while let Some(byte) = text.get(length).copied() {
-            if byte == self.delimiter || byte == b'}' {
-                break;
-            }
-            special |= matches!(byte, b'{' | b'"' | b'\\');
-            length += 1;
-        }
-        if length == 0 || special {
+        let delimiter = self.delimiter;
+        let ends = |byte: &u8| *byte == delimiter || matches!(byte, b'{' | b'}' | b'"' | b'\\');
+        let length = text.iter().position(ends).unwrap_or(text.len());
+        // What else than a delimiter or a bracket follows fails with the next token.
+        if length == 0 {
             return Err(self.syntax("an element"));
         }
         let (raw, rest) = text.split_at(length);
@@ -150,28 +148,27 @@ impl<'a> Tokens<'a> {
     /// Notes an element; all of them are equally deep.
     #[inline]
     fn item(&mut self) -> Result<()> {
+        if self.leaf_depth != self.depth {
+            if self.leaf_depth != 0 {
+                return Err(Error::text("array", Reason::Ragged));
+            }
+            self.leaf_depth = self.depth;
+        }
         self.state = State::Between;
-        if *self.leaf_depth.get_or_insert(self.depth) != self.depth {
-            return Err(Error::text("array", Reason::Ragged));
-        }
-        if let Some(count) = self.counts.get_mut(self.depth.wrapping_sub(1)) {
-            *count += 1;
-        }
+        self.count += 1;
         Ok(())
     }
 
     fn begin(&mut self, rest: &'a [u8]) -> Result<Token<'a>> {
-        if self.leaf_depth == Some(self.depth) {
+        if self.depth != 0 && self.leaf_depth == self.depth {
             return Err(Error::text("array", Reason::Ragged));
         }
-        if let Some(count) = self.counts.get_mut(self.depth.wrapping_sub(1)) {
-            *count += 1;
-        }
-        let Some(count) = self.counts.get_mut(self.depth) else {
+        let Some(outer) = self.outer_counts.get_mut(self.depth) else {
             let limit = MAX_DIMENSIONS;
             return Err(Error::text("array", Reason::TooDeep { limit }));
         };
-        *count = 0;
+        *outer = self.count + 1;
+        self.count = 0;
         self.depth += 1;
         self.rest = rest;
         self.state = State::Opened;
@@ -180,15 +177,16 @@ impl<'a> Tokens<'a> {
 
     fn end(&mut self, rest: &'a [u8]) -> Result<Token<'a>> {
         self.depth = self.depth.saturating_sub(1);
-        let (Some(count), Some(length)) = (
-            self.counts.get(self.depth),
+        let (Some(outer), Some(length)) = (
+            self.outer_counts.get(self.depth),
             self.lengths.get_mut(self.depth),
         ) else {
             return Err(self.syntax("an array"));
         };
-        if *length.get_or_insert(*count) != *count {
+        if *length.get_or_insert(self.count) != self.count {
             return Err(Error::text("array", Reason::Ragged));
         }
+        self.count = *outer;
         self.rest = rest;
         self.state = State::Between;
         if self.depth == 0 {
