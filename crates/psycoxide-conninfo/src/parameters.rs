@@ -51,7 +51,7 @@ impl Parameters {
         }
         parameters
             .entries
-            .sort_by_key(|(keyword, _)| keyword::position(keyword));
+            .sort_by_cached_key(|(keyword, _)| keyword::position(keyword));
         Ok(parameters)
     }
 
@@ -160,7 +160,7 @@ impl fmt::Debug for Parameters {
 
 /// Merges keyword arguments into a connection string, as psycopg's `make_conninfo` does.
 ///
-/// Without arguments the string comes back as it is, unread. An argument that is `None` leaves what
+/// Without arguments the string is only checked and comes back as it is. An argument that is `None` leaves what
 /// the string says.
 ///
 /// ```
@@ -171,10 +171,10 @@ impl fmt::Debug for Parameters {
 /// # Ok::<(), psycoxide_conninfo::Error>(())
 /// ```
 pub fn make_conninfo(conninfo: &str, arguments: &[(&str, Option<&str>)]) -> Result<String, Error> {
+    let mut parameters = Parameters::parse(conninfo)?;
     if arguments.is_empty() {
         return Ok(conninfo.to_owned());
     }
-    let mut parameters = Parameters::parse(conninfo)?;
     for (name, value) in arguments {
         if let Some(value) = value {
             parameters.set(name, value)?;
@@ -304,6 +304,7 @@ mod tests {
         ] {
             assert_eq!(make_conninfo(conninfo, arguments).unwrap(), expected);
         }
+        assert!(make_conninfo("foo", &[]).is_err());
         assert!(make_conninfo("foo", &[("port", None)]).is_err());
         assert!(make_conninfo("", &[("foo", Some("x"))]).is_err());
     }
@@ -347,7 +348,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC{0,40}") {
+        fn any_text_is_read_or_refused(text in any::<String>()) {
             let _ = Parameters::parse(&text);
             let _ = Parameters::parse(&format!("postgresql://{text}"));
         }

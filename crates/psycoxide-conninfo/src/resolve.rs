@@ -3,6 +3,8 @@
 //! Cluster parameters are checked here too, before any input or output, and whether or not load
 //! balancing is on.
 
+use std::path::PathBuf;
+
 use crate::config::{
     ChannelBinding, Config, GssEncryption, HostList, Keepalives, OAuth, ProtocolVersion,
     RequireAuth, ScramKey, SslConfig, TargetSessionAttrs, password_host,
@@ -66,11 +68,12 @@ pub fn resolve(
     let filled = |name| settings.filled_text(name).map(str::to_owned);
 
     let passfile = match settings.filled_text("passfile") {
-        Some(path) => Some(path.into()),
+        Some(path) => Some(PathBuf::from(path)),
         None => environment
             .home_directory()
             .map(|home| home.join(".pgpass")),
     };
+    let client_encoding = client_encoding(&settings, environment)?;
     let mut config = Config {
         hosts: Vec::new(),
         user_origin,
@@ -78,7 +81,7 @@ pub fn resolve(
         application_name: text("application_name"),
         fallback_application_name: filled("fallback_application_name"),
         options: filled("options"),
-        client_encoding: client_encoding(&settings, environment)?,
+        client_encoding,
         replication: Replication::build(&settings)?,
         connect_timeout: connect_timeout(&settings)?,
         keepalives: Keepalives::build(&settings)?,
@@ -111,6 +114,7 @@ pub fn resolve(
         settings,
     };
 
+    complete(&mut config);
     let source = Passwords::of(&config, environment, &mut warnings);
     for host in &mut hosts {
         let name = password_host(&host.host, &socket_directory);
@@ -130,6 +134,25 @@ pub fn resolve(
     config.hosts = hosts;
     config.warnings = warnings;
     Ok(config)
+}
+
+/// Shows in the settings what was worked out, where libpq's `PQconninfo` shows it too.
+fn complete(config: &mut Config) {
+    let settings = &mut config.settings;
+    if let Some(path) = config.passfile.as_ref().and_then(|path| path.to_str())
+        && settings.filled("passfile").is_none()
+    {
+        settings.put("passfile", path, Origin::Default);
+    }
+    if settings.get("sslcertmode").is_none() {
+        let default = config.ssl.client_certificate.as_str();
+        settings.put("sslcertmode", default, Origin::Default);
+    }
+    if let (Some(name), Some(setting)) = (&config.client_encoding, settings.get("client_encoding"))
+    {
+        let origin = setting.origin;
+        settings.put("client_encoding", name, origin);
+    }
 }
 
 /// The user: an empty name is as good as none.
@@ -333,7 +356,12 @@ mod tests {
 
     #[test]
     fn options_in_use_hold_what_was_resolved() {
-        let config = resolved("host=a", &Fixed::default(), Profile::Yugabyte);
+        let environment = Fixed::default().home("/h");
+        let config = resolved(
+            "host=a client_encoding=auto",
+            &environment,
+            Profile::Yugabyte,
+        );
         let options = config.options_in_use();
         let value = |name: &str| {
             options
@@ -345,6 +373,9 @@ mod tests {
         assert_eq!(value("dbname").as_deref(), Some("yugabyte"));
         assert_eq!(value("host").as_deref(), Some("a"));
         assert_eq!(value("sslmode").as_deref(), Some("prefer"));
+        assert_eq!(value("sslcertmode").as_deref(), Some("allow"));
+        assert_eq!(value("passfile").as_deref(), Some("/h/.pgpass"));
+        assert_eq!(value("client_encoding").as_deref(), Some("UTF8"));
         assert_eq!(value("password"), None);
     }
 
@@ -360,6 +391,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_error_shows_the_password_of_a_uri(
+            before in "[a-z:@/?&=%#\\[\\] ,]{0,4}",
+            after in "[a-z:@/?&=%#\\[\\] ,]{0,4}",
+            rest in "@h(:5)?(/d)?(\\?(sslmode=x|port=y|foo=z|a|password=%|sslmode=%))?",
+        ) {
+            let uri = format!("postgresql://u:{before}hunter2{after}{rest}");
+            let resolved = Parameters::parse(&uri)
+                .and_then(|parameters| resolve(&parameters, &Fixed::default(), Profile::Yugabyte));
+            if let Err(error) = resolved {
+                prop_assert!(!error.to_string().contains("hunter2"), "{}: {}", uri, error);
+            }
+        }
         #[test]
         fn any_values_are_resolved_or_refused(
             pairs in proptest::collection::vec(

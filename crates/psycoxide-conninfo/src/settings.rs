@@ -98,20 +98,22 @@ impl Settings {
         let Some(keyword) = keyword::find(name) else {
             return;
         };
-        match self
-            .0
-            .iter_mut()
-            .find(|setting| setting.keyword.name == keyword.name)
-        {
-            Some(setting) => (setting.value, setting.origin) = (value.to_owned(), origin),
-            None => self.0.push(Setting {
-                keyword,
-                value: value.to_owned(),
-                origin,
-            }),
+        let value = value.to_owned();
+        let known = |setting: &&mut Setting| setting.keyword.name == keyword.name;
+        match self.0.iter_mut().find(known) {
+            Some(setting) => (setting.value, setting.origin) = (value, origin),
+            None => {
+                let place = keyword::position(keyword);
+                let after = |setting: &Setting| keyword::position(setting.keyword) > place;
+                let index = self.0.iter().position(after).unwrap_or(self.0.len());
+                let setting = Setting {
+                    keyword,
+                    value,
+                    origin,
+                };
+                self.0.insert(index, setting);
+            }
         }
-        self.0
-            .sort_by_key(|setting| keyword::position(setting.keyword));
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<(&'static Keyword, String)>, Error
         rest = &rest[end + 1..];
     }
 
+    // An `@` from here on is most likely one of the password that is not percent-encoded.
+    let misread = rest.contains('@');
     let mut hosts: Vec<&str> = Vec::new();
     let mut ports: Vec<&str> = Vec::new();
     loop {
@@ -52,16 +54,16 @@ pub(crate) fn parse(text: &str) -> Result<Vec<(&'static Keyword, String)>, Error
             }
         }
     }
-    pairs.push_unless_empty("host", &hosts.join(","), false)?;
-    pairs.push_unless_empty("port", &ports.join(","), false)?;
+    pairs.push_unless_empty("host", &hosts.join(","), misread)?;
+    pairs.push_unless_empty("port", &ports.join(","), misread)?;
 
     if let Some(path) = rest.strip_prefix('/') {
         let (dbname, query) = path.split_at(path.find('?').unwrap_or(path.len()));
-        pairs.push_unless_empty("dbname", dbname, false)?;
+        pairs.push_unless_empty("dbname", dbname, misread)?;
         rest = query;
     }
     if let Some(query) = rest.strip_prefix('?') {
-        read_query(query, &mut pairs)?;
+        read_query(query, misread, &mut pairs)?;
     }
     Ok(pairs.0)
 }
@@ -92,31 +94,29 @@ fn read_host<'a>(uri: &str, text: &'a str) -> Result<(&'a str, &'a str), Error> 
     }
 }
 
-fn read_query(query: &str, pairs: &mut Pairs) -> Result<(), Error> {
+fn read_query(query: &str, misread: bool, pairs: &mut Pairs) -> Result<(), Error> {
     let mut rest = query;
     while !rest.is_empty() {
         let (parameter, next) = rest.split_once('&').unwrap_or((rest, ""));
         rest = next;
         let Some((keyword, value)) = parameter.split_once('=') else {
             // Behind a secret this may be the rest of one with an `&` in it.
-            let parameter = if pairs.ends_with_secret() {
-                MASK
-            } else {
-                parameter
-            };
+            let masked = misread || pairs.ends_with_secret();
+            let parameter = if masked { MASK } else { parameter };
             return Err(Error::MissingSeparator {
                 parameter: parameter.to_owned(),
             });
         };
+        let after_secret = misread || pairs.ends_with_secret();
         if value.contains('=') {
+            let keyword = if after_secret { MASK } else { keyword };
             return Err(Error::ExtraSeparator {
                 keyword: keyword.to_owned(),
             });
         }
-        let after_secret = pairs.ends_with_secret();
         let keyword = decode(keyword, after_secret)?;
         let secret = keyword::find(&keyword).is_some_and(|keyword| keyword.secret);
-        let value = decode(value, secret)?;
+        let value = decode(value, secret || misread)?;
         // The JDBC driver's spelling.
         let pair = match (keyword.as_str(), value.as_str()) {
             ("ssl", "true") => known("sslmode", "require".to_owned()),
@@ -323,6 +323,12 @@ mod tests {
             "postgresql:///?password=hunter2%",
             "postgresql:///?password=hunter2 x",
             "postgresql:///?password=x&hunter2%=y",
+            "postgresql://u:x@hunter2%@h",
+            "postgresql://u:hunter2%/x@h",
+            "postgresql://u:x/hunter2%@h/d",
+            "postgresql://u:/?hunter2@h",
+            "postgresql://u:/?a=b=hunter2@h",
+            "postgresql://u:/?hunter2=x=y@h",
         ] {
             assert!(!error(text).contains("hunter2"), "{text}: {}", error(text));
         }

@@ -242,13 +242,12 @@ fn parse_port(text: &str, settings: &Settings) -> Result<u16, Error> {
     {
         return Ok(port);
     }
-    // A URI whose password has a "/" or "@" that is not percent-encoded puts the password here.
-    let misread = text.contains('@') || settings.text("dbname").is_some_and(|d| d.contains('@'));
-    let value = if misread {
-        MASK.to_owned()
-    } else {
-        text.to_owned()
-    };
+    // A URI whose password has a "/" or "@" that is not percent-encoded puts parts of it here.
+    let places = ["host", "port", "dbname"];
+    let misread = places
+        .iter()
+        .any(|place| settings.text(place).is_some_and(|text| text.contains('@')));
+    let value = if misread { MASK } else { text }.to_owned();
     Err(match number {
         Some(_) => Error::InvalidPort { value },
         None => Error::InvalidInteger {
@@ -404,6 +403,7 @@ mod tests {
         for uri in [
             "postgresql://u:hunter2/x@h/d",
             "postgresql://u:p@h1:1,v:hunter2@h2:2/d",
+            "postgresql://u:@:hunter2,@h",
         ] {
             let error = hosts(uri).unwrap_err();
             assert!(
