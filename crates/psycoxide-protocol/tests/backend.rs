@@ -320,6 +320,8 @@ fn error_fields_are_found_by_code() {
         format!("{fields:?}"),
         r#"{'S': "FATAL", 'V': "FATAL", 'C': "28P01", 'M': "password authentication failed"}"#
     );
+    let quoted = ErrorFields::new([(field::MESSAGE, "r\u{f4}le \"x\"".as_bytes())]);
+    assert_eq!(format!("{quoted:?}"), r#"{'M': "rôle \"x\""}"#);
     let old = ErrorFields::new([
         (field::SEVERITY, &b"ERRORE"[..]),
         (0, b"x"),

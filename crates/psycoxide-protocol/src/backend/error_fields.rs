@@ -113,12 +113,10 @@ impl ErrorFields {
 
 impl fmt::Debug for ErrorFields {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields = self
-            .iter()
-            .map(|(code, value)| (char::from(code), value.escape_ascii()));
+        let field = |(code, value)| (char::from(code), String::from_utf8_lossy(value));
         formatter
             .debug_map()
-            .entries(fields.map(|(code, value)| (code, value.to_string())))
+            .entries(self.iter().map(field))
             .finish()
     }
 }

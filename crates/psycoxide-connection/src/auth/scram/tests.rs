@@ -1,5 +1,8 @@
 //! SCRAM against the vectors of the RFC, and against a server that lies.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 
 /// RFC 7677, section 3. Its user name is `user`, PostgreSQL's is empty, so the exchange is put
@@ -200,4 +203,36 @@ fn only_verified_keys_are_cached_and_they_work_again() {
     let (_, accepted, _) = exchange(Binding::NotSupported, &server, "wrong", Some(&cache));
     assert!(!accepted);
     assert_eq!(cache.len(), 1);
+}
+
+/// The messages of a server: made of the right parts, or of anything.
+fn said_by_server() -> impl Strategy<Value = Vec<u8>> {
+    let parts = "(r=CQkJ[!-~]{0,30})?(,s=[A-Za-z0-9+/=]{0,12})?(,i=[0-9]{0,3})?.{0,3}";
+    let signature = "v=[A-Za-z0-9+/]{43}=";
+    prop_oneof![
+        vec(any::<u8>(), 0..60),
+        parts.prop_map(String::into_bytes),
+        signature.prop_map(String::into_bytes),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_first_messages_are_no_answer_to_our_nonce(message in said_by_server()) {
+        let client = ClientFirst::new(Binding::NotSupported, &NONCE);
+        let ours = format!("r={}", BASE64.encode(NONCE));
+        let result = client.handle(&message, b"user", &Password::new("pencil"), None);
+        prop_assert!(result.is_err() || message.starts_with(ours.as_bytes()));
+    }
+
+    #[test]
+    fn only_the_signature_passes_for_one(message in said_by_server()) {
+        let server = Server::new(b"pencil");
+        let client = ClientFirst::new(Binding::NotSupported, &NONCE);
+        let (answer, proof) = client
+            .handle(server.first.as_bytes(), b"user", &Password::new("pencil"), None)
+            .unwrap();
+        let (_, signature) = server.finish(&bare(), &answer);
+        prop_assert_eq!(proof.verify(&message, None).is_ok(), message == signature);
+    }
 }
