@@ -27,17 +27,10 @@ HEADER = "# Generated from ../_async/{name} by tools/unasync.py: edit that, then
 # is named after its twin (AsyncCursor, AsyncIterator, ...), so exceptions come before it.
 RULES = [
     (r"\basync def\b", "def"),
-    (r"\basync with\b", "with"),
-    (r"\basync for\b", "for"),
     (r"\bawait[ \t]+", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\bStopAsyncIteration\b", "StopIteration"),
-    (r"\bAsyncGenerator\[([^\[\],]+), None\]", r"Generator[\1, None, None]"),
-    (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
-    (r"\basynccontextmanager\b", "contextmanager"),
-    (r"\basyncio\.Lock\b", "threading.Lock"),
-    (r"^import asyncio$", "import threading"),
-    (r"\b_async\b", "_sync"),
+
     (r"\bAsync(?=[A-Z])", ""),
 ]
 COMPILED = [(re.compile(pattern, re.MULTILINE), replacement) for pattern, replacement in RULES]

@@ -15,3 +15,8 @@ class Generic:
     @classmethod
     def __class_getitem__(cls, item: object) -> GenericAlias:
         return GenericAlias(cls, item)
+
+
+#: What `_row_protocols` and type checkers know as type variables; subscripts need some object.
+Row = "Row"
+ConnectionType = "ConnectionType"

@@ -67,6 +67,11 @@ def install_as_psycopg() -> None:
             sys.modules.setdefault("psycopg" + name.removeprefix("psycoxide"), module)
 
 
+def public_name() -> str:
+    """The name that programs in this process know the package by, for representations."""
+    return "psycopg" if any(isinstance(f, _Finder) for f in sys.meta_path) else "psycoxide"
+
+
 class _Psycopg(ModuleType):
     """The module `psycopg`: psycoxide, but for its version and its name."""
 

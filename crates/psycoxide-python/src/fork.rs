@@ -20,14 +20,11 @@ pub fn _after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Has Python call us after each fork.
+/// Registers the function that the package has Python call after each fork.
 ///
 /// # Errors
-/// What `os.register_at_fork` raises.
+/// When Python refuses.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(_after_fork_in_child, module)?)?;
-    let keywords = pyo3::types::PyDict::new(module.py());
-    keywords.set_item("after_in_child", module.getattr("_after_fork_in_child")?)?;
-    module.py().import("os")?.call_method("register_at_fork", (), Some(&keywords))?;
     Ok(())
 }

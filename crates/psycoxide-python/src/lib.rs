@@ -1,1 +1,42 @@
-//! psycoxide._core: the only crate that knows Python.
+//! `psycoxide._core`: the only crate that knows Python.
+//!
+//! - `connection`, `cursor`, `connect`, `query`: what the classes of the package inherit and call;
+//! - `operation`, `driver`, `event_loop`: who runs operations, in a thread or on an event loop;
+//! - `shared`, `turn`, `fork`, `news`: one connection and the objects that share it;
+//! - `adapt`: values; `pq`: the low level with libpq's names; `conninfo`;
+//! - `error`: the one place that makes the package's exceptions;
+//! - `raw`: the only unsafe code.
+
+pub mod adapt;
+pub mod connect;
+pub mod connection;
+pub mod conninfo;
+pub mod cursor;
+pub mod driver;
+pub mod error;
+pub mod event_loop;
+pub mod fork;
+pub mod news;
+pub mod operation;
+pub mod pq;
+pub mod query;
+pub mod raw;
+pub mod shared;
+pub mod turn;
+
+use pyo3::prelude::*;
+
+/// The core of psycoxide, in Rust.
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    adapt::register(module.py(), module)?;
+    conninfo::register(module)?;
+    fork::register(module)?;
+    module.add_class::<connect::Connector>()?;
+    module.add_class::<connection::ConnectionBase>()?;
+    module.add_class::<cursor::CursorBase>()?;
+    module.add_class::<pq::notify::PGnotify>()?;
+    module.add_class::<pq::pgconn::PGconn>()?;
+    module.add_class::<pq::result::PGresult>()?;
+    Ok(())
+}

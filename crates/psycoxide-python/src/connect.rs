@@ -1,0 +1,169 @@
+//! Connecting, from Python: an object to run, or to step from an event loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use psycoxide_client::operations::connect::{Connect, ConnectStep};
+use psycoxide_client::{BLOCKING_INTERVAL, ConnectOptions, Connection, Error, PgConn};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::conninfo;
+use crate::error;
+use crate::pq::pgconn::PGconn;
+use crate::shared::Shared;
+
+type Resolved = Option<io::Result<Vec<SocketAddr>>>;
+
+/// An attempt to connect: `Connector(parameters, asynchronous)`.
+#[pyclass(frozen, module = "psycoxide._core")]
+#[derive(Debug)]
+pub struct Connector {
+    options: Arc<ConnectOptions>,
+    asynchronous: bool,
+    connect: Mutex<Connect>,
+}
+
+impl Connector {
+    fn finish(&self, mut pgconn: PgConn) -> Result<PGconn, Error> {
+        pgconn.set_blocking(!self.asynchronous)?;
+        let shared = Shared::new(Connection::new(pgconn), self.asynchronous);
+        Ok(PGconn::new(shared, self.options.clone()))
+    }
+
+    fn step(&self, resolved: Resolved) -> Result<ConnectStep, Error> {
+        let mut connect = self.connect.lock().unwrap_or_else(PoisonError::into_inner);
+        connect.step(Instant::now(), resolved)
+    }
+}
+
+#[pymethods]
+impl Connector {
+    /// Checks the parameters (keyword to value) and completes them; nothing is connected yet.
+    #[new]
+    fn new(parameters: &Bound<'_, PyDict>, asynchronous: bool) -> PyResult<Connector> {
+        let config = conninfo::resolve(parameters)?;
+        let py = parameters.py();
+        for warning in &config.warnings {
+            conninfo::warn(py, &warning.to_string())?;
+        }
+        let options = ConnectOptions::new(&config).map_err(|error| error::connecting(py, error))?;
+        let options = Arc::new(options);
+        let order = options.order(random);
+        let connect = Mutex::new(Connect::new(options.clone(), order));
+        Ok(Connector { options, asynchronous, connect })
+    }
+
+    /// Connects in this thread, with the interpreter released while waiting.
+    fn run(&self, py: Python<'_>) -> PyResult<PGconn> {
+        let mut resolved = None;
+        loop {
+            let step = self.step(resolved.take()).map_err(|error| error::connecting(py, error))?;
+            match step {
+                ConnectStep::Done(pgconn) => {
+                    return self.finish(*pgconn).map_err(|error| error::connecting(py, error));
+                }
+                ConnectStep::Io(_, wait, deadline) => {
+                    let left = until(deadline).unwrap_or(BLOCKING_INTERVAL);
+                    py.detach(|| {
+                        let connect = self.connect.lock().unwrap_or_else(PoisonError::into_inner);
+                        connect.wait(wait, Some(left.min(BLOCKING_INTERVAL)))
+                    })
+                    .map_err(|error| error::connecting(py, error))?;
+                }
+                ConnectStep::Resolve { host, port, deadline } => {
+                    resolved = resolve(py, host, port, deadline)?;
+                }
+            }
+            py.check_signals()?;
+        }
+    }
+
+    /// One step, for an event loop. Returns a `PGconn`; or `(fd, read, write, seconds)` to wait
+    /// for; or `(host, port, seconds)` to resolve, whose answer (a list of addresses as `str`, or
+    /// an `OSError`) goes into the next step.
+    #[pyo3(signature = (resolved=None), name = "step")]
+    fn step_from_python<'py>(
+        &self,
+        py: Python<'py>,
+        resolved: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let resolved = resolved.map(addresses).transpose()?;
+        let step = self.step(resolved).map_err(|error| error::connecting(py, error))?;
+        match step {
+            ConnectStep::Done(pgconn) => {
+                let pgconn = self.finish(*pgconn).map_err(|error| error::connecting(py, error))?;
+                Ok(Bound::new(py, pgconn)?.into_any())
+            }
+            ConnectStep::Io(fd, wait, deadline) => {
+                let left = until(deadline).map(|left| left.as_secs_f64());
+                Ok((fd, wait.read, wait.write, left).into_pyobject(py)?.into_any())
+            }
+            ConnectStep::Resolve { host, port, deadline } => {
+                let left = until(deadline).map(|left| left.as_secs_f64());
+                Ok((host, port, left).into_pyobject(py)?.into_any())
+            }
+        }
+    }
+}
+
+fn until(deadline: Option<Instant>) -> Option<Duration> {
+    deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+}
+
+/// Numbers for a shuffle; the system's, or a worthless one where it gives none.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// Resolves a name in a thread of its own, so that neither the deadline nor Ctrl-C has to wait for
+/// the resolver; `None` when the time is over.
+fn resolve(
+    py: Python<'_>,
+    host: String,
+    port: u16,
+    deadline: Option<Instant>,
+) -> PyResult<Resolved> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        // Nobody may be waiting any more.
+        let _ = sender.send(psycoxide_transport::resolve::resolve(&host, port));
+    });
+    loop {
+        let left = until(deadline).unwrap_or(BLOCKING_INTERVAL).min(BLOCKING_INTERVAL);
+        let answer = py.detach(|| receiver.recv_timeout(left));
+        match answer {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(RecvTimeoutError::Timeout) => {
+                py.check_signals()?;
+                if until(deadline).is_some_and(|left| left.is_zero()) {
+                    return Ok(None);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Ok(Some(Err(io::Error::other("the resolver failed"))));
+            }
+        }
+    }
+}
+
+/// The answer of an event loop's resolver: `[(address, port), …]` or an exception.
+fn addresses(answer: &Bound<'_, PyAny>) -> PyResult<io::Result<Vec<SocketAddr>>> {
+    if answer.is_instance_of::<pyo3::exceptions::PyBaseException>() {
+        return Ok(Err(io::Error::other(answer.str()?.to_string())));
+    }
+    let mut found = Vec::new();
+    for item in answer.try_iter()? {
+        let (address, port): (String, u16) = item?.extract()?;
+        // A zone (`fe80::1%eth0`) is the business of the resolver; the socket wants its number.
+        match address.split('%').next().unwrap_or_default().parse() {
+            Ok(ip) => found.push(SocketAddr::new(ip, port)),
+            Err(_) => return Ok(Err(io::Error::other(format!("bad address {address:?}")))),
+        }
+    }
+    Ok(Ok(found))
+}

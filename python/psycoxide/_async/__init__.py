@@ -1,0 +1,1 @@
+"""The asynchronous classes; `_sync` is generated from them."""

@@ -1,0 +1,143 @@
+"""Cursors: execute a query, fetch its rows."""
+
+from __future__ import annotations
+
+from .._base.cursor import BaseCursor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    from .._row_protocols import AsyncRowFactory, Row
+    from ..abc import Params, Query
+    from .connection import AsyncConnection
+
+    Self = TypeVar("Self", bound="AsyncCursor[Any]")
+else:
+    from .._generic import Row
+
+
+class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
+    """Executes queries on an :class:`AsyncConnection` and fetches their rows.
+
+    :param connection: the connection to use.
+    :param row_factory: makes rows out of values, see :mod:`psycoxide.rows`; the connection's own
+        if not given.
+
+    See "Cursor classes" of the psycopg manual.
+    """
+
+    __module__ = "psycoxide"
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    async def close(self) -> None:
+        """Close the cursor and forget its results. A closed cursor cannot be used again."""
+        self._close()
+
+    async def execute(
+        self: Self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Self:
+        """Execute a query.
+
+        :param query: the SQL: `str`, `bytes`, :class:`~psycoxide.sql.Composable` or a template
+            string. It may hold several statements if it has no parameters.
+        :param params: a sequence for `%s`, a mapping for `%(name)s`.
+        :param prepare: whether to prepare it on the server; by default it is once it has been
+            executed `prepare_threshold` times.
+        :param binary: whether the values shall come in binary format; by default as the cursor's
+            `format` says.
+        :returns: the cursor, so that a fetch can be chained to it.
+        :raises ProgrammingError: if the query and its parameters do not fit each other.
+        :raises Error: what the server says, as the class of its SQLSTATE.
+
+        See "Passing parameters to SQL queries" of the psycopg manual.
+        """
+        await self._execute(query, params, prepare, binary)
+        return self
+
+    async def executemany(
+        self, query: Query, params_seq: Iterable[Params], *, returning: bool = False
+    ) -> None:
+        """Execute a query once for each set of parameters, all in one go.
+
+        :param query: the SQL, with placeholders.
+        :param params_seq: the sets of parameters; they are taken as they are needed.
+        :param returning: whether to keep the results: the first is current, `nextset()` goes on.
+        :raises Error: what the server says of the first set that failed; those behind it are not
+            executed.
+
+        `rowcount` is the number of rows touched by all executions together.
+        """
+        await self._executemany(query, params_seq, returning)
+
+    async def fetchone(self) -> Row | None:
+        """Return the next row, or `None` if there is none left.
+
+        :raises ProgrammingError: if the last operation gave no rows.
+        """
+        return self._fetchone()
+
+    async def fetchmany(self, size: int = 0) -> list[Row]:
+        """Return the next rows, none if there is none left.
+
+        :param size: how many at most; 0: as many as `arraysize` says.
+        :raises ProgrammingError: if the last operation gave no rows.
+        """
+        return self._fetchmany(size)
+
+    async def fetchall(self) -> list[Row]:
+        """Return all rows that are left.
+
+        :raises ProgrammingError: if the last operation gave no rows.
+        """
+        return self._fetchall()
+
+    def __aiter__(self: Self) -> Self:
+        return self
+
+    async def __anext__(self) -> Row:
+        row = self._fetchone()
+        if row is None and self._at_end():
+            raise StopAsyncIteration
+        return row
+
+    async def scroll(self, value: int, mode: str = "relative") -> None:
+        """Move to another row of the current result: the one fetched next.
+
+        :param value: how many rows to move, or where to.
+        :param mode: `"relative"` or `"absolute"`.
+        :raises IndexError: if there is no such row; nothing is moved then.
+        """
+        self._scroll(value, mode)
+
+    async def set_result(self: Self, index: int) -> Self:
+        """Go to a result by its number; negative numbers count from the last.
+
+        :raises IndexError: if there is no such result.
+        """
+        self._set_result(index)
+        return self
+
+    async def results(self: Self) -> AsyncIterator[Self]:
+        """Go through the results, each becoming the current one."""
+        if self._result_count():
+            yield self
+            while self._nextset():
+                yield self

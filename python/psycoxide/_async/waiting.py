@@ -1,0 +1,95 @@
+"""Waiting for what is not an operation on a connection: connecting, cancelling.
+
+The two kinds of connection wait in ways of their own; here are both.
+"""
+
+from __future__ import annotations
+
+from .. import _core
+
+# unasync: remove
+import asyncio
+
+# unasync: end
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..pq import PGconn
+
+
+async def connect(parameters: dict[str, Any]) -> PGconn:
+    """Connect to the server that these parameters, keyword to value, name."""
+    # unasync: insert
+    # return _core.Connector(parameters, False).run()
+    # unasync: end
+    # unasync: remove
+    connector = _core.Connector(parameters, True)
+    loop = asyncio.get_running_loop()
+    answer: object = None
+    while True:
+        step = connector.step(answer)
+        answer = None
+        if not isinstance(step, tuple):
+            return step
+        if len(step) == 4:
+            await _wait_for_socket(loop, *step)
+        else:
+            answer = await _resolve(loop, *step)
+    # unasync: end
+
+
+async def cancel(pgconn: PGconn, timeout: float) -> None:
+    """Send a cancel request.
+
+    :param timeout: seconds.
+    """
+    # unasync: insert
+    # pgconn._cancel(timeout)
+    # unasync: end
+    # unasync: remove
+    await asyncio.get_running_loop().run_in_executor(None, pgconn._cancel, timeout)
+
+
+async def _wait_for_socket(
+    loop: asyncio.AbstractEventLoop, fd: int, read: bool, write: bool, seconds: float | None
+) -> None:
+    """Wait until the socket is ready, or the time is over."""
+    ready = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    if read:
+        loop.add_reader(fd, wake)
+    if write:
+        loop.add_writer(fd, wake)
+    try:
+        await asyncio.wait_for(ready, seconds)
+    except (asyncio.TimeoutError, TimeoutError):
+        pass
+    finally:
+        if read:
+            loop.remove_reader(fd)
+        if write:
+            loop.remove_writer(fd)
+
+
+async def _resolve(
+    loop: asyncio.AbstractEventLoop, host: str, port: int, seconds: float | None
+) -> object:
+    """Resolve a host name: a list of addresses and ports, an exception, `None` without time."""
+    import socket
+
+    try:
+        found = await asyncio.wait_for(
+            loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), seconds
+        )
+    except (asyncio.TimeoutError, TimeoutError):
+        return None
+    except OSError as ex:
+        return ex
+    return [address[:2] for *_, address in found]
+    # unasync: end

@@ -1,0 +1,62 @@
+"""What cursors of both kinds have in common."""
+
+from __future__ import annotations
+
+from .. import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._column import Column
+    from .._generic import Generic
+    from .._row_protocols import Row
+else:
+    from .._generic import ConnectionType, Generic, Row
+
+
+class BaseCursor(_core.CursorBase, Generic[ConnectionType, Row]):
+    """The base of :class:`Cursor` and :class:`AsyncCursor`."""
+
+    __module__ = "psycoxide"
+
+    def __repr__(self) -> str:
+        from ..pq.misc import connection_summary
+        from .connection import _module_name
+
+        cls = f"{_module_name()}.{type(self).__qualname__}"
+        if self.closed:
+            status = "closed"
+        elif (result := self.pgresult) is None:
+            status = "no result"
+        else:
+            status = result.status.name
+        summary = connection_summary(self.connection.pgconn)
+        return f"<{cls} [{status}] {summary} at 0x{id(self):x}>"
+
+    @property
+    def description(self) -> list[Column] | None:
+        """The columns of the current result, or `None` if it has no rows.
+
+        See `PEP 249 <https://peps.python.org/pep-0249/#description>`__.
+        """
+        if not self._has_columns():
+            return None
+        from .._column import Column
+
+        result = self.pgresult
+        assert result is not None
+        return [Column(self, index) for index in range(result.nfields)]
+
+    def nextset(self) -> bool | None:
+        """Go on to the next result, of `executemany(returning=True)` or of several statements.
+
+        :returns: `True`, or `None` if there is no other.
+        """
+        return self._nextset()
+
+    def setinputsizes(self, sizes: Any) -> None:
+        """Do nothing: required by the DB-API."""
+
+    def setoutputsize(self, size: Any, column: Any = None) -> None:
+        """Do nothing: required by the DB-API."""

@@ -1,0 +1,222 @@
+# Generated from ../_async/connection.py by tools/unasync.py: edit that, then `make twins`.
+"""Connections: open, execute, commit, close."""
+
+from __future__ import annotations
+
+from .. import _errors_base as e
+from .._base.connection import BaseConnection
+from ..rows import tuple_row
+from . import waiting
+from .cursor import Cursor
+from .transaction import Transaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    from .._enums import IsolationLevel
+    from .._row_protocols import RowFactory, Row
+    from ..abc import AdaptContext, ConnDict, ConnParam, Params, Query
+    from ..pq import PGconn
+
+    Self = TypeVar("Self", bound="Connection[Any]")
+else:
+    from .._generic import Row
+
+
+class Connection(BaseConnection[Row]):
+    """A connection to a database, for asyncio.
+
+    :param pgconn: an established connection; use :meth:`connect` instead.
+    :param row_factory: makes rows out of values, see :mod:`psycoxide.rows`.
+
+    See "Connection classes" of the psycopg manual.
+    """
+
+    __module__ = "psycoxide"
+
+    cursor_factory: type[Cursor[Row]]
+    """What :meth:`cursor` makes."""
+    row_factory: RowFactory[Row]
+    """Makes rows out of values, for cursors that are not told otherwise."""
+
+    def __init__(self, pgconn: PGconn, row_factory: RowFactory[Row] = tuple_row):  # type: ignore[assignment]
+        super().__init__(pgconn)
+        self.row_factory = row_factory
+        self.cursor_factory = Cursor
+
+    @classmethod
+    def connect(
+        cls,
+        conninfo: str = "",
+        *,
+        autocommit: bool = False,
+        prepare_threshold: int | None = 5,
+        context: AdaptContext | None = None,
+        row_factory: RowFactory[Row] | None = None,
+        cursor_factory: type[Cursor[Row]] | None = None,
+        **kwargs: ConnParam,
+    ) -> Connection[Any]:
+        """Connect to a database.
+
+        :param conninfo: a connection string, `key=value …` or `postgresql://…`.
+        :param autocommit: whether each statement commits by itself.
+        :param prepare_threshold: after how many executions a query is prepared; `None`: never.
+        :param context: whose adapters to start with.
+        :param row_factory: makes rows out of values.
+        :param cursor_factory: the class of the connection's cursors.
+        :param kwargs: connection parameters; they go before those of `conninfo`.
+        :raises ProgrammingError: for a bad parameter, before anything is connected.
+        :raises OperationalError: if no connection could be made: the message lists all attempts.
+
+        See "Connection Strings" of the PostgreSQL manual, section libpq; what nobody sets has the
+        defaults of YugabyteDB (see :func:`psycoxide.conninfo.set_default_profile`).
+        """
+        params = cls._get_connection_params(conninfo, **kwargs)
+        pgconn = waiting.connect(params)
+        self = cls(pgconn)
+        if row_factory is not None:
+            self.row_factory = row_factory
+        if cursor_factory is not None:
+            self.cursor_factory = cursor_factory
+        if context is not None:
+            self._set_adapters(context.adapters)
+        self.prepare_threshold = prepare_threshold
+        self._autocommit = bool(autocommit)
+        return self
+
+    @classmethod
+    def _get_connection_params(cls, conninfo: str, **kwargs: Any) -> ConnDict:
+        """Override it to change the parameters that are connected with."""
+        from ..conninfo import conninfo_to_dict
+
+        return conninfo_to_dict(conninfo, **kwargs)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        if self.closed:
+            return
+        if exc_val is not None:
+            try:
+                self.rollback()
+            except Exception as ex:
+                _log_ignored(self, ex)
+        else:
+            self.commit()
+        # A pool's connection goes back to the pool, it is not closed.
+        if getattr(self, "_pool", None) is None:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection. An open transaction is undone."""
+        self.pgconn.finish()
+
+    def cursor(
+        self,
+        name: str = "",
+        *,
+        binary: bool = False,
+        row_factory: RowFactory[Any] | None = None,
+        scrollable: bool | None = None,
+        withhold: bool = False,
+    ) -> Cursor[Any]:
+        """Return a new cursor.
+
+        :param name: of a cursor on the server; empty for an ordinary one.
+        :param binary: whether values shall come in binary format.
+        :param row_factory: makes rows out of values; the connection's own if not given.
+        :param scrollable: of a cursor on the server: whether it goes backwards.
+        :param withhold: of a cursor on the server: whether it outlives its transaction.
+        :raises OperationalError: if the connection is closed.
+        """
+        self._check_connection_ok()
+        if name:
+            raise e.NotSupportedError("server-side cursors are not available yet")
+        cursor = self.cursor_factory(self, row_factory=row_factory or self.row_factory)
+        if binary:
+            cursor.format = 1
+        return cursor
+
+    def execute(
+        self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool = False,
+    ) -> Cursor[Row]:
+        """Execute a query on a new cursor, and return that; see :meth:`Cursor.execute`."""
+        cursor = self.cursor()
+        if binary:
+            cursor.format = 1
+        return cursor.execute(query, params, prepare=prepare)
+
+    def commit(self) -> None:
+        """Make the work of the transaction in progress permanent."""
+        self._check_commit("commit")
+        if not self._nothing_to_end():
+            self.pgconn._command(b"COMMIT")
+
+    def rollback(self) -> None:
+        """Undo the work of the transaction in progress."""
+        self._check_commit("rollback")
+        if not self._nothing_to_end():
+            self.pgconn._command(b"ROLLBACK")
+
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Transaction:
+        """Return a block that is a transaction, or a savepoint within one.
+
+        :param savepoint_name: of the savepoint; one is made up if needed.
+        :param force_rollback: undo the block in any case.
+
+        See "Transaction contexts" of the psycopg manual.
+        """
+        self._check_connection_ok()
+        if self._tpc is not None:
+            raise e.ProgrammingError(
+                "transaction() cannot be used during a two-phase transaction"
+            )
+        return Transaction(self, savepoint_name, force_rollback)
+
+    def cancel_safe(self, *, timeout: float = 30.0) -> None:
+        """Ask the server to cancel what runs on this connection; see :meth:`cancel`.
+
+        :param timeout: how long to try, in seconds.
+        :raises CancellationTimeout: if the request was not taken in time.
+        """
+        if self._should_cancel():
+            waiting.cancel(self.pgconn, timeout)
+
+
+    def set_autocommit(self, value: bool) -> None:
+        """Set :attr:`autocommit`."""
+        self._set_autocommit(value)
+
+    def set_isolation_level(self, value: IsolationLevel | None) -> None:
+        """Set :attr:`isolation_level`."""
+        self._set_isolation_level(value)
+
+    def set_read_only(self, value: bool | None) -> None:
+        """Set :attr:`read_only`."""
+        self._set_read_only(value)
+
+    def set_deferrable(self, value: bool | None) -> None:
+        """Set :attr:`deferrable`."""
+        self._set_deferrable(value)
+
+
+def _log_ignored(connection: Connection[Any], ex: Exception) -> None:
+    """The exception that ended the block goes on; the one of its end is told in the log."""
+    import logging
+
+    logging.getLogger("psycopg").warning("error ignored in rollback on %s: %s", connection, ex)

@@ -1,0 +1,67 @@
+# Generated from ../_async/transaction.py by tools/unasync.py: edit that, then `make twins`.
+"""Transaction blocks, entered and left."""
+
+from __future__ import annotations
+
+from .._base.transaction import BaseTransaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from .connection import Connection
+
+
+class Transaction(BaseTransaction):
+    """A transaction block: what :meth:`Connection.transaction` returns.
+
+    The block is committed when it is left normally, and undone when it is left by an exception.
+    See "Transaction contexts" of the psycopg manual.
+    """
+
+    __module__ = "psycoxide"
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The connection that the block is on."""
+        return self._conn  # type: ignore[return-value]
+
+    def __enter__(self) -> Transaction:
+        command = self._enter()
+        try:
+            self._conn.pgconn._command(command)
+        except BaseException:
+            self._enter_failed()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> bool:
+        if self._conn.closed:
+            # What was lost is undone already; the error that tells is on its way.
+            self._leave()
+            self.status = self.Status.FAILED
+            if exc_val is None:
+                self._conn._check_connection_ok()
+            return False
+        command = self._exit(exc_val)
+        try:
+            self._conn.pgconn._command(command)
+        except Exception as ex:
+            self.status = self.Status.FAILED
+            if exc_val is None or self._swallows(exc_val):
+                raise
+            _log_ignored(self, ex)
+        return self._swallows(exc_val)
+
+
+def _log_ignored(transaction: Transaction, ex: Exception) -> None:
+    """The exception that ended the block goes on; the one of its end is told in the log."""
+    import logging
+
+    logging.getLogger("psycopg").warning("error ignored in rollback of %s: %s", transaction, ex)

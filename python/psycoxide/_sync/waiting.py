@@ -1,0 +1,29 @@
+# Generated from ../_async/waiting.py by tools/unasync.py: edit that, then `make twins`.
+"""Waiting for what is not an operation on a connection: connecting, cancelling.
+
+The two kinds of connection wait in ways of their own; here are both.
+"""
+
+from __future__ import annotations
+
+from .. import _core
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..pq import PGconn
+
+
+def connect(parameters: dict[str, Any]) -> PGconn:
+    """Connect to the server that these parameters, keyword to value, name."""
+    return _core.Connector(parameters, False).run()
+
+
+def cancel(pgconn: PGconn, timeout: float) -> None:
+    """Send a cancel request.
+
+    :param timeout: seconds.
+    """
+    pgconn._cancel(timeout)
