@@ -1,0 +1,301 @@
+//! The names by which Python classes choose their native codec.
+//!
+//! A class says `_native = "int4"`; the format is its `format`, the OID its `oid`. What a codec
+//! needs besides (the element type of an array, the subtype of a range) are class attributes too,
+//! so that reading the class is enough to know what it does.
+
+use psycoxide_types::{Format, Oid};
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
+
+use super::registry::class_format;
+
+/// How to write a Python value, without calling a Python class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DumpCodec {
+    /// Which values, and what of them.
+    pub kind: DumpKind,
+    /// The format to write.
+    pub format: Format,
+    /// The PostgreSQL type; 0 lets the server decide, or the value chooses.
+    pub oid: Oid,
+}
+
+/// The native dumpers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DumpKind {
+    /// None: refused, NULL is not a value.
+    None,
+    /// Booleans, numpy's too.
+    Bool,
+    /// Any int, as the smallest type that holds it.
+    Int,
+    /// An int as `int2`.
+    Int2,
+    /// An int as `int4`.
+    Int4,
+    /// An int as `int8`.
+    Int8,
+    /// An int as `oid`.
+    ObjectId,
+    /// An int as `numeric`.
+    IntNumeric,
+    /// A float as `float4`.
+    Float4,
+    /// A float as `float8`.
+    Float8,
+    /// A Decimal as `numeric`.
+    Decimal,
+    /// A Decimal or an int as `numeric`.
+    Numeric,
+    /// A str.
+    Str,
+    /// Anything with the buffer protocol.
+    Bytes,
+    /// A date.
+    Date,
+    /// A time, with or without a time zone.
+    Time,
+    /// A time with a time zone.
+    TimeTz,
+    /// A datetime, with or without a time zone.
+    Datetime,
+    /// A datetime without a time zone.
+    DatetimeNoTz,
+    /// A timedelta.
+    Timedelta,
+    /// A UUID.
+    Uuid,
+    /// A Json or Jsonb wrapper as `json`.
+    Json,
+    /// A Json or Jsonb wrapper as `jsonb`.
+    Jsonb,
+    /// A list; `element` is the elements' type if the class fixes it.
+    List {
+        /// The type of the elements, 0 if they decide.
+        element: Oid,
+        /// What separates the elements in text.
+        delimiter: u8,
+    },
+    /// A member of an Enum, by its name.
+    Enum,
+}
+
+/// How to read a value, without calling a Python class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadCodec {
+    /// Which values, and what becomes of them.
+    pub kind: LoadKind,
+    /// The format to read.
+    pub format: Format,
+}
+
+/// The native loaders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadKind {
+    /// A value without parts.
+    Scalar(Scalar),
+    /// A list; in text the element type and the delimiter are the class's.
+    Array {
+        /// The type of the elements; in binary the value says it.
+        element: Oid,
+        /// What separates the elements in text.
+        delimiter: u8,
+    },
+}
+
+/// Types whose values have no parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the PostgreSQL type of that name")]
+pub enum Scalar {
+    Bool,
+    /// The text of any integer type.
+    Integer,
+    Int2,
+    Int4,
+    Int8,
+    ObjectId,
+    /// The text of either floating-point type.
+    Float,
+    Float4,
+    Float8,
+    Numeric,
+    Text,
+    Bytea,
+    Date,
+    Time,
+    Timetz,
+    Timestamp,
+    Timestamptz,
+    Interval,
+    Uuid,
+    Json,
+    Jsonb,
+}
+
+/// The class's own `_native`, not one that it inherits.
+fn native_name<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyString>>> {
+    let py = class.py();
+    let dictionary = class.getattr(intern!(py, "__dict__"))?;
+    if !dictionary.contains(intern!(py, "_native"))? {
+        return Ok(None);
+    }
+    Ok(Some(
+        dictionary.get_item(intern!(py, "_native"))?.cast_into()?,
+    ))
+}
+
+fn oid_attribute(owner: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<Oid> {
+    match owner.getattr_opt(name)? {
+        Some(oid) => oid.extract(),
+        None => Ok(0),
+    }
+}
+
+fn delimiter_of(owner: &Bound<'_, PyAny>) -> PyResult<u8> {
+    let delimiter = owner.getattr_opt(intern!(owner.py(), "delimiter"))?;
+    match delimiter
+        .map(|bytes| bytes.extract::<Vec<u8>>())
+        .transpose()?
+        .as_deref()
+    {
+        None => Ok(b','),
+        Some(&[byte]) => Ok(byte),
+        Some(_) => Err(PyValueError::new_err("an array's delimiter is one byte")),
+    }
+}
+
+impl DumpKind {
+    /// The kind of this name; what it needs besides are attributes of the class or the instance.
+    pub fn named(owner: &Bound<'_, PyAny>, name: &str) -> PyResult<DumpKind> {
+        let py = owner.py();
+        match name {
+            "array" => Ok(DumpKind::List {
+                element: oid_attribute(owner, intern!(py, "element_oid"))?,
+                delimiter: delimiter_of(owner)?,
+            }),
+            _ => Self::simple(name).ok_or_else(|| unknown_codec(name)),
+        }
+    }
+
+    fn simple(name: &str) -> Option<DumpKind> {
+        Some(match name {
+            "none" => DumpKind::None,
+            "bool" => DumpKind::Bool,
+            "int" => DumpKind::Int,
+            "int2" => DumpKind::Int2,
+            "int4" => DumpKind::Int4,
+            "int8" => DumpKind::Int8,
+            "oid" => DumpKind::ObjectId,
+            "int_numeric" => DumpKind::IntNumeric,
+            "float4" => DumpKind::Float4,
+            "float8" => DumpKind::Float8,
+            "decimal" => DumpKind::Decimal,
+            "numeric" => DumpKind::Numeric,
+            "str" => DumpKind::Str,
+            "bytes" => DumpKind::Bytes,
+            "date" => DumpKind::Date,
+            "time" => DumpKind::Time,
+            "timetz" => DumpKind::TimeTz,
+            "datetime" => DumpKind::Datetime,
+            "timestamp" => DumpKind::DatetimeNoTz,
+            "interval" => DumpKind::Timedelta,
+            "uuid" => DumpKind::Uuid,
+            "json" => DumpKind::Json,
+            "jsonb" => DumpKind::Jsonb,
+            "enum" => DumpKind::Enum,
+            _ => return None,
+        })
+    }
+}
+
+impl DumpCodec {
+    /// The codec that a dumper class names, if it does.
+    pub fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<DumpCodec>> {
+        let Some(name) = native_name(class)? else {
+            return Ok(None);
+        };
+        Ok(Some(DumpCodec {
+            kind: DumpKind::named(class, name.to_str()?)?,
+            format: class_format(class)?,
+            oid: oid_attribute(class, intern!(class.py(), "oid"))?,
+        }))
+    }
+}
+
+impl Scalar {
+    /// The type of this name.
+    pub fn named(name: &str) -> Option<Scalar> {
+        Some(match name {
+            "bool" => Scalar::Bool,
+            "integer" => Scalar::Integer,
+            "int2" => Scalar::Int2,
+            "int4" => Scalar::Int4,
+            "int8" => Scalar::Int8,
+            "oid" => Scalar::ObjectId,
+            "float" => Scalar::Float,
+            "float4" => Scalar::Float4,
+            "float8" => Scalar::Float8,
+            "numeric" => Scalar::Numeric,
+            "text" => Scalar::Text,
+            "bytea" => Scalar::Bytea,
+            "date" => Scalar::Date,
+            "time" => Scalar::Time,
+            "timetz" => Scalar::Timetz,
+            "timestamp" => Scalar::Timestamp,
+            "timestamptz" => Scalar::Timestamptz,
+            "interval" => Scalar::Interval,
+            "uuid" => Scalar::Uuid,
+            "json" => Scalar::Json,
+            "jsonb" => Scalar::Jsonb,
+            _ => return None,
+        })
+    }
+
+    /// Whether the objects made can never be part of a reference cycle.
+    pub fn is_atomic(self) -> bool {
+        !matches!(self, Scalar::Json | Scalar::Jsonb)
+    }
+}
+
+impl LoadKind {
+    /// The kind of this name; what it needs besides are attributes of the class or the instance.
+    pub fn named(owner: &Bound<'_, PyAny>, name: &str) -> PyResult<LoadKind> {
+        let py = owner.py();
+        Ok(match name {
+            "array" => LoadKind::Array {
+                element: oid_attribute(owner, intern!(py, "base_oid"))?,
+                delimiter: delimiter_of(owner)?,
+            },
+            _ => LoadKind::Scalar(Scalar::named(name).ok_or_else(|| unknown_codec(name))?),
+        })
+    }
+}
+
+impl LoadCodec {
+    /// The codec that a loader class names, if it does.
+    pub fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<LoadCodec>> {
+        let Some(name) = native_name(class)? else {
+            return Ok(None);
+        };
+        Ok(Some(LoadCodec {
+            kind: LoadKind::named(class, name.to_str()?)?,
+            format: class_format(class)?,
+        }))
+    }
+
+    /// The codec for the text of an array type.
+    pub fn array_text(element: Oid, delimiter: u8) -> LoadCodec {
+        LoadCodec {
+            kind: LoadKind::Array { element, delimiter },
+            format: Format::Text,
+        }
+    }
+}
+
+#[cold]
+fn unknown_codec(name: &str) -> PyErr {
+    PyValueError::new_err(format!("there is no native codec {name:?}"))
+}

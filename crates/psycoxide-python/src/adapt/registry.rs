@@ -1,0 +1,543 @@
+//! `AdaptersMap`: which class dumps a Python type, and which loads a PostgreSQL type.
+//!
+//! Three levels hold one each: the package, a connection, a cursor. A copy shares everything with
+//! its template until one of the two is changed, so making a connection or a cursor copies a
+//! pointer. An entry holds the Python class and, if the class names a native codec in its *own*
+//! dictionary (`_native`), that codec: a user's subclass of a built-in has none and is called.
+//!
+//! Every change gives the map a new version, by which transformers notice that what they have
+//! cached is out of date.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use psycoxide_sql::ParameterFormat;
+use psycoxide_types::{Format, Oid};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyType};
+use rustc_hash::FxHashMap;
+
+use super::codec::{DumpCodec, LoadCodec};
+use super::error::{Failure, ProgrammingError, Result, class_name};
+use super::formats;
+
+/// A dumper class and what is known about it.
+#[derive(Debug)]
+pub struct DumperClass {
+    /// The Python class.
+    pub class: Py<PyType>,
+    /// How to dump without calling the class.
+    pub native: Option<DumpCodec>,
+}
+
+/// A loader class and what is known about it.
+pub struct LoaderClass {
+    class: PyOnceLock<Py<PyType>>,
+    /// How to make the class, if nobody has asked for it yet.
+    array: Option<ArrayType>,
+    /// How to load without calling the class.
+    pub native: Option<LoadCodec>,
+}
+
+/// An array type whose adapter classes are made when somebody asks for them: there are 76 of
+/// them, and nearly no program looks at one.
+#[derive(Clone, Debug)]
+struct ArrayType {
+    name: Arc<str>,
+    element: Oid,
+    array: Oid,
+    delimiter: u8,
+}
+
+impl std::fmt::Debug for LoaderClass {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("LoaderClass")
+            .field("native", &self.native)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LoaderClass {
+    fn new(class: &Bound<'_, PyType>) -> PyResult<LoaderClass> {
+        let native = LoadCodec::of_class(class)?;
+        let known = PyOnceLock::new();
+        let _ = known.set(class.py(), class.clone().unbind());
+        Ok(LoaderClass {
+            class: known,
+            array: None,
+            native,
+        })
+    }
+
+    /// The Python class.
+    pub fn class<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyType>> {
+        let class = self.class.get_or_try_init(py, || match &self.array {
+            Some(array) => array.make_class(py, "_make_loader").map(Bound::unbind),
+            None => Err(PyValueError::new_err("loader without a class")),
+        })?;
+        Ok(class.bind(py).clone())
+    }
+}
+
+impl ArrayType {
+    fn make_class<'py>(&self, py: Python<'py>, maker: &str) -> PyResult<Bound<'py, PyType>> {
+        let module = py.import(intern!(py, "psycoxide.types.array"))?;
+        let delimiter = [self.delimiter];
+        let arguments = (&*self.name, self.array, self.element, delimiter.as_slice());
+        Ok(module.getattr(maker)?.call1(arguments)?.cast_into()?)
+    }
+}
+
+/// A dumper found by OID: there already, or to be made for an array type.
+#[derive(Clone, Debug)]
+enum OidDumper {
+    Class(Arc<DumperClass>),
+    Array(ArrayType),
+}
+
+/// A type's entry holds the type too: a map keyed by address must keep the address taken.
+#[derive(Clone, Debug)]
+struct TypeEntry {
+    _key: Arc<Py<PyType>>,
+    dumper: Arc<DumperClass>,
+}
+
+type Shared<K, V> = Arc<FxHashMap<K, V>>;
+
+/// The contents of a map; cloning it copies seven pointers.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    by_type: [Shared<usize, TypeEntry>; 3],
+    by_name: [Shared<String, Arc<DumperClass>>; 3],
+    by_oid: [Shared<Oid, OidDumper>; 2],
+    loaders: [Shared<Oid, Arc<LoaderClass>>; 2],
+    /// Differs from that of every registry with other contents.
+    pub version: u64,
+}
+
+/// The next version; never given twice in a process.
+fn next_version() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Registry {
+    /// The dumper registered for exactly this class.
+    #[inline]
+    pub fn dumper_of(
+        &self,
+        class: &Bound<'_, PyType>,
+        format: ParameterFormat,
+    ) -> Option<&Arc<DumperClass>> {
+        let key = class.as_type_ptr() as usize;
+        Some(&self.by_type[format_index(format)].get(&key)?.dumper)
+    }
+
+    /// The loader registered for exactly this type.
+    #[inline]
+    pub fn loader_of(&self, oid: Oid, format: Format) -> Option<&Arc<LoaderClass>> {
+        self.loaders[format as usize].get(&oid)
+    }
+
+    fn set_dumper(
+        &mut self,
+        format: ParameterFormat,
+        class: &Bound<'_, PyType>,
+        dumper: Arc<DumperClass>,
+    ) -> Option<TypeEntry> {
+        let entry = TypeEntry {
+            _key: Arc::new(class.clone().unbind()),
+            dumper,
+        };
+        let key = class.as_type_ptr() as usize;
+        Arc::make_mut(&mut self.by_type[format_index(format)]).insert(key, entry)
+    }
+}
+
+/// The place of a format in a [`Registry`].
+#[inline]
+fn format_index(format: ParameterFormat) -> usize {
+    match format {
+        ParameterFormat::Auto => 0,
+        ParameterFormat::Text => 1,
+        ParameterFormat::Binary => 2,
+    }
+}
+
+/// `PyFormat` of a wire format.
+pub fn parameter_format(format: Format) -> ParameterFormat {
+    match format {
+        Format::Text => ParameterFormat::Text,
+        Format::Binary => ParameterFormat::Binary,
+    }
+}
+
+/// The base of `psycoxide.adapt.AdaptersMap`.
+#[pyclass(subclass, frozen, module = "psycoxide._core")]
+#[derive(Debug)]
+pub struct AdaptersMap {
+    registry: Mutex<Arc<Registry>>,
+    types: Py<PyAny>,
+}
+
+impl AdaptersMap {
+    fn lock(&self) -> MutexGuard<'_, Arc<Registry>> {
+        // The registry is consistent whatever happened in another thread: each change is one call.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The contents now; later changes are not seen through it.
+    #[inline]
+    pub fn snapshot(&self) -> Arc<Registry> {
+        Arc::clone(&self.lock())
+    }
+
+    /// The version now.
+    #[inline]
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// The package's map, `psycoxide.adapters`.
+    pub fn global(py: Python<'_>) -> PyResult<Bound<'_, AdaptersMap>> {
+        static GLOBAL: PyOnceLock<Py<AdaptersMap>> = PyOnceLock::new();
+        let adapters = GLOBAL.get_or_try_init(py, || {
+            let adapters = py.import("psycoxide.postgres")?.getattr("adapters")?;
+            PyResult::Ok(adapters.cast_into::<AdaptersMap>()?.unbind())
+        })?;
+        Ok(adapters.bind(py).clone())
+    }
+
+    /// A `psycoxide.adapt.AdaptersMap` with the contents of this one.
+    pub fn copy<'py>(template: &Bound<'py, AdaptersMap>) -> PyResult<Bound<'py, AdaptersMap>> {
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let class = CLASS.import(template.py(), "psycoxide.adapt", "AdaptersMap")?;
+        Ok(class.call1((template,))?.cast_into()?)
+    }
+
+    /// The TypesRegistry.
+    pub fn types_registry<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.types.bind(py)
+    }
+
+    /// Changes the contents. What `change` returns is dropped after the lock is released, because
+    /// dropping a Python object may run code.
+    fn change<R>(&self, change: impl FnOnce(&mut Registry) -> R) {
+        let replaced = {
+            let mut registry = self.lock();
+            let registry = Arc::make_mut(&mut registry);
+            registry.version = next_version();
+            change(registry)
+        };
+        drop(replaced);
+    }
+
+    /// The dumper for a class: its own, or that of the first base that has one, where a base may
+    /// be registered by the name of its class.
+    pub fn find_dumper(
+        &self,
+        class: &Bound<'_, PyType>,
+        format: ParameterFormat,
+    ) -> Result<Arc<DumperClass>> {
+        let py = class.py();
+        let registry = self.snapshot();
+        if let Some(dumper) = registry.dumper_of(class, format) {
+            return Ok(Arc::clone(dumper));
+        }
+        let names = &registry.by_name[format_index(format)];
+        for base in class.mro().iter() {
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
+            if let Some(dumper) = registry.dumper_of(&base, format) {
+                return Ok(Arc::clone(dumper));
+            }
+            if names.is_empty() {
+                continue;
+            }
+            if let Some(dumper) =
+                qualified_name(py, &base).and_then(|name| names.get(&name).cloned())
+            {
+                self.change(|registry| registry.set_dumper(format, &base, Arc::clone(&dumper)));
+                return Ok(dumper);
+            }
+        }
+        let (placeholder, format_name) = match format {
+            ParameterFormat::Auto => ("%s", "AUTO"),
+            ParameterFormat::Text => ("%t", "TEXT"),
+            ParameterFormat::Binary => ("%b", "BINARY"),
+        };
+        Err(Failure::Unsupported(format!(
+            "cannot adapt type '{}' using placeholder '{placeholder}' (format: {format_name})",
+            class_name(class)
+        )))
+    }
+
+    /// The dumper that produces this PostgreSQL type.
+    pub fn find_dumper_by_oid(
+        &self,
+        py: Python<'_>,
+        oid: Oid,
+        format: Format,
+    ) -> PyResult<Arc<DumperClass>> {
+        let found = self.snapshot().by_oid[format as usize].get(&oid).cloned();
+        match found {
+            Some(OidDumper::Class(dumper)) => Ok(dumper),
+            Some(OidDumper::Array(array)) => {
+                let maker = match format {
+                    Format::Text => "_make_dumper",
+                    Format::Binary => "_make_binary_dumper",
+                };
+                let class = array.make_class(py, maker)?;
+                let dumper = Arc::new(DumperClass::new(&class)?);
+                self.change(|registry| {
+                    let by_oid = &mut registry.by_oid[format as usize];
+                    Arc::make_mut(by_oid).insert(oid, OidDumper::Class(Arc::clone(&dumper)))
+                });
+                Ok(dumper)
+            }
+            None => Err(self.no_dumper_for_oid(py, oid, format)),
+        }
+    }
+
+    #[cold]
+    fn no_dumper_for_oid(&self, py: Python<'_>, oid: Oid, format: Format) -> PyErr {
+        let info = self.types.bind(py).call_method1(intern!(py, "get"), (oid,));
+        let name = info.and_then(|info| info.getattr(intern!(py, "name")));
+        let what = match name {
+            Ok(name) => format!("type {name} (oid {oid})"),
+            Err(_) => format!("unknown type with oid {oid}"),
+        };
+        let format = match format {
+            Format::Text => "TEXT",
+            Format::Binary => "BINARY",
+        };
+        ProgrammingError::new_err(format!("cannot find a dumper for {what} format {format}"))
+    }
+}
+
+/// `module.Class`, the form in which a class can be registered before it is imported.
+fn qualified_name(py: Python<'_>, class: &Bound<'_, PyType>) -> Option<String> {
+    let module = class.getattr(intern!(py, "__module__")).ok()?;
+    let name = class.getattr(intern!(py, "__qualname__")).ok()?;
+    Some(format!("{module}.{name}"))
+}
+
+impl DumperClass {
+    fn new(class: &Bound<'_, PyType>) -> PyResult<DumperClass> {
+        Ok(DumperClass {
+            class: class.clone().unbind(),
+            native: DumpCodec::of_class(class)?,
+        })
+    }
+}
+
+#[pymethods]
+impl AdaptersMap {
+    #[new]
+    #[pyo3(signature = (template=None, types=None))]
+    fn new(
+        py: Python<'_>,
+        template: Option<Bound<'_, AdaptersMap>>,
+        types: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        static TYPES: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let (registry, types) = match (template, types) {
+            (Some(template), _) => {
+                let template = template.get();
+                let class = TYPES.import(py, "psycoxide.types", "TypesRegistry")?;
+                (template.snapshot(), class.call1((&template.types,))?)
+            }
+            (None, Some(types)) => (Arc::default(), types),
+            (None, None) => {
+                let class = TYPES.import(py, "psycoxide.types", "TypesRegistry")?;
+                (Arc::default(), class.call0()?)
+            }
+        };
+        Ok(AdaptersMap {
+            registry: Mutex::new(registry),
+            types: types.unbind(),
+        })
+    }
+
+    /// The types known here, by name and OID.
+    #[getter]
+    fn types(&self, py: Python<'_>) -> Py<PyAny> {
+        self.types.clone_ref(py)
+    }
+
+    /// The map itself: a map is a context for adaptation.
+    #[getter]
+    fn adapters(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    /// None: a map belongs to no connection by itself.
+    #[getter]
+    fn connection(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    /// Registers a dumper class for a Python type (a class, or its name `module.Class`), for the
+    /// format that it writes and for automatic choice. With None it is found by its OID only.
+    fn register_dumper(&self, cls: &Bound<'_, PyAny>, dumper: &Bound<'_, PyType>) -> PyResult<()> {
+        let py = cls.py();
+        let format = class_format(dumper)?;
+        let oid: Oid = match dumper.getattr_opt(intern!(py, "oid"))? {
+            Some(oid) => oid.extract()?,
+            None => 0,
+        };
+        let entry = Arc::new(DumperClass::new(dumper)?);
+        let formats = [ParameterFormat::Auto, parameter_format(format)];
+        let by_oid = |registry: &mut Registry| {
+            (oid != 0).then(|| {
+                let by_oid = &mut registry.by_oid[format as usize];
+                Arc::make_mut(by_oid).insert(oid, OidDumper::Class(Arc::clone(&entry)))
+            })
+        };
+        if cls.is_none() {
+            self.change(by_oid);
+        } else if let Ok(class) = cls.cast::<PyType>() {
+            self.change(|registry| {
+                (
+                    formats.map(|format| registry.set_dumper(format, class, Arc::clone(&entry))),
+                    by_oid(registry),
+                )
+            });
+        } else if let Ok(name) = cls.cast::<PyString>() {
+            let name = name.to_str()?;
+            self.change(|registry| {
+                (
+                    formats.map(|format| {
+                        let names = &mut registry.by_name[format_index(format)];
+                        Arc::make_mut(names).insert(name.to_owned(), Arc::clone(&entry))
+                    }),
+                    by_oid(registry),
+                )
+            });
+        } else {
+            return Err(PyTypeError::new_err(format!(
+                "dumpers should be registered on classes, got {cls} instead"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Registers a loader class for a PostgreSQL type (its OID or its name), for the format that
+    /// it reads.
+    fn register_loader(&self, oid: &Bound<'_, PyAny>, loader: &Bound<'_, PyType>) -> PyResult<()> {
+        let py = oid.py();
+        let oid: Oid = if oid.is_instance_of::<PyString>() {
+            self.types
+                .bind(py)
+                .get_item(oid)?
+                .getattr(intern!(py, "oid"))?
+                .extract()?
+        } else {
+            oid.extract().map_err(|_| {
+                PyTypeError::new_err(format!(
+                    "loaders should be registered on oid, got {oid} instead"
+                ))
+            })?
+        };
+        let format = class_format(loader)?;
+        let entry = Arc::new(LoaderClass::new(loader)?);
+        self.change(|registry| {
+            Arc::make_mut(&mut registry.loaders[format as usize]).insert(oid, entry)
+        });
+        Ok(())
+    }
+
+    /// The dumper class for a Python type: its own, or that of its nearest base.
+    fn get_dumper<'py>(
+        &self,
+        py: Python<'py>,
+        cls: &Bound<'py, PyType>,
+        format: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyType>> {
+        let format = formats::parameter_format_of(format)?;
+        let dumper = self
+            .find_dumper(cls, format)
+            .map_err(Failure::into_exception)?;
+        Ok(dumper.class.bind(py).clone())
+    }
+
+    /// The dumper class that writes this PostgreSQL type in this format.
+    fn get_dumper_by_oid<'py>(
+        &self,
+        py: Python<'py>,
+        oid: Oid,
+        format: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyType>> {
+        let dumper = self.find_dumper_by_oid(py, oid, formats::format_of(format)?)?;
+        Ok(dumper.class.bind(py).clone())
+    }
+
+    /// The loader class for a PostgreSQL type in this format, or None.
+    fn get_loader<'py>(
+        &self,
+        py: Python<'py>,
+        oid: Oid,
+        format: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyType>>> {
+        let loader = self
+            .snapshot()
+            .loader_of(oid, formats::format_of(format)?)
+            .cloned();
+        loader.map(|loader| loader.class(py)).transpose()
+    }
+
+    /// Registers an array type whose classes are made when they are asked for.
+    #[pyo3(name = "_register_array")]
+    fn register_array(
+        &self,
+        name: &str,
+        array: Oid,
+        element: Oid,
+        delimiter: &[u8],
+        binary_loader: &Bound<'_, PyType>,
+    ) -> PyResult<()> {
+        let [delimiter] = *delimiter else {
+            return Err(PyValueError::new_err("an array's delimiter is one byte"));
+        };
+        let array_type = ArrayType {
+            name: name.into(),
+            element,
+            array,
+            delimiter,
+        };
+        let text = Arc::new(LoaderClass {
+            class: PyOnceLock::new(),
+            array: Some(array_type.clone()),
+            native: Some(LoadCodec::array_text(element, delimiter)),
+        });
+        let binary = Arc::new(LoaderClass::new(binary_loader)?);
+        self.change(|registry| {
+            let [text_loaders, binary_loaders] = &mut registry.loaders;
+            let replaced = (
+                Arc::make_mut(text_loaders).insert(array, text),
+                Arc::make_mut(binary_loaders).insert(array, binary),
+            );
+            let [text_dumpers, binary_dumpers] = &mut registry.by_oid;
+            let dumper = OidDumper::Array(array_type);
+            (
+                replaced,
+                Arc::make_mut(text_dumpers).insert(array, dumper.clone()),
+                Arc::make_mut(binary_dumpers).insert(array, dumper),
+            )
+        });
+        Ok(())
+    }
+}
+
+/// The class's `format`, text if it has none.
+pub fn class_format(class: &Bound<'_, PyType>) -> PyResult<Format> {
+    match class.getattr_opt(intern!(class.py(), "format"))? {
+        Some(format) => formats::format_of(&format),
+        None => Ok(Format::Text),
+    }
+}
