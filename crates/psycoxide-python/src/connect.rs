@@ -54,17 +54,25 @@ impl Connector {
         let options = Arc::new(options);
         let order = options.order(random);
         let connect = Mutex::new(Connect::new(options.clone(), order));
-        Ok(Connector { options, asynchronous, connect })
+        Ok(Connector {
+            options,
+            asynchronous,
+            connect,
+        })
     }
 
     /// Connects in this thread, with the interpreter released while waiting.
     fn run(&self, py: Python<'_>) -> PyResult<PGconn> {
         let mut resolved = None;
         loop {
-            let step = self.step(resolved.take()).map_err(|error| error::connecting(py, error))?;
+            let step = self
+                .step(resolved.take())
+                .map_err(|error| error::connecting(py, error))?;
             match step {
                 ConnectStep::Done(pgconn) => {
-                    return self.finish(*pgconn).map_err(|error| error::connecting(py, error));
+                    return self
+                        .finish(*pgconn)
+                        .map_err(|error| error::connecting(py, error));
                 }
                 ConnectStep::Io(_, wait, deadline) => {
                     let left = until(deadline).unwrap_or(BLOCKING_INTERVAL);
@@ -74,7 +82,11 @@ impl Connector {
                     })
                     .map_err(|error| error::connecting(py, error))?;
                 }
-                ConnectStep::Resolve { host, port, deadline } => {
+                ConnectStep::Resolve {
+                    host,
+                    port,
+                    deadline,
+                } => {
                     resolved = resolve(py, host, port, deadline)?;
                 }
             }
@@ -92,17 +104,27 @@ impl Connector {
         resolved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let resolved = resolved.map(addresses).transpose()?;
-        let step = self.step(resolved).map_err(|error| error::connecting(py, error))?;
+        let step = self
+            .step(resolved)
+            .map_err(|error| error::connecting(py, error))?;
         match step {
             ConnectStep::Done(pgconn) => {
-                let pgconn = self.finish(*pgconn).map_err(|error| error::connecting(py, error))?;
+                let pgconn = self
+                    .finish(*pgconn)
+                    .map_err(|error| error::connecting(py, error))?;
                 Ok(Bound::new(py, pgconn)?.into_any())
             }
             ConnectStep::Io(fd, wait, deadline) => {
                 let left = until(deadline).map(|left| left.as_secs_f64());
-                Ok((fd, wait.read, wait.write, left).into_pyobject(py)?.into_any())
+                Ok((fd, wait.read, wait.write, left)
+                    .into_pyobject(py)?
+                    .into_any())
             }
-            ConnectStep::Resolve { host, port, deadline } => {
+            ConnectStep::Resolve {
+                host,
+                port,
+                deadline,
+            } => {
                 let left = until(deadline).map(|left| left.as_secs_f64());
                 Ok((host, port, left).into_pyobject(py)?.into_any())
             }
@@ -129,13 +151,18 @@ fn resolve(
     deadline: Option<Instant>,
 ) -> PyResult<Resolved> {
     let (sender, receiver) = channel();
+    let receiver = Mutex::new(receiver);
     std::thread::spawn(move || {
         // Nobody may be waiting any more.
         let _ = sender.send(psycoxide_transport::resolve::resolve(&host, port));
     });
     loop {
-        let left = until(deadline).unwrap_or(BLOCKING_INTERVAL).min(BLOCKING_INTERVAL);
-        let answer = py.detach(|| receiver.recv_timeout(left));
+        let left = until(deadline)
+            .unwrap_or(BLOCKING_INTERVAL)
+            .min(BLOCKING_INTERVAL);
+        let answer = py.detach(|| {
+            receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(left)
+        });
         match answer {
             Ok(answer) => return Ok(Some(answer)),
             Err(RecvTimeoutError::Timeout) => {

@@ -1,11 +1,10 @@
 //! The core of connections: what their cursors share, how transactions begin, what is prepared.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use psycoxide_client::{IsolationLevel, TransactionCharacteristics};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 use crate::adapt::registry::AdaptersMap;
 use crate::error::{self, InterfaceError};
@@ -16,8 +15,8 @@ use crate::shared::Shared;
 #[pyclass(subclass, frozen, weakref, module = "psycoxide._core")]
 #[derive(Debug, Default)]
 pub struct ConnectionBase {
-    pgconn: PyOnceLock<Py<PGconn>>,
-    shared: PyOnceLock<Arc<Shared>>,
+    pgconn: OnceLock<Py<PGconn>>,
+    shared: OnceLock<Arc<Shared>>,
     /// The connection's own adapters, once somebody has asked for them.
     adapters: Mutex<Option<Py<AdaptersMap>>>,
 }
@@ -28,7 +27,7 @@ impl ConnectionBase {
     /// # Errors
     /// `InterfaceError` if the object was never initialised.
     pub fn shared(&self) -> PyResult<&Arc<Shared>> {
-        Python::attach(|py| self.shared.get(py)).ok_or_else(|| {
+        self.shared.get().ok_or_else(|| {
             InterfaceError::new_err("the connection was not initialised: use connect()")
         })
     }
@@ -75,16 +74,16 @@ impl ConnectionBase {
     }
 
     /// Takes over an established connection.
-    fn _init(&self, py: Python<'_>, pgconn: &Bound<'_, PGconn>) {
-        let _ = self.shared.set(py, pgconn.get().shared().clone());
-        let _ = self.pgconn.set(py, pgconn.clone().unbind());
+    fn _init(&self, pgconn: &Bound<'_, PGconn>) {
+        let _ = self.shared.set(pgconn.get().shared().clone());
+        let _ = self.pgconn.set(pgconn.clone().unbind());
     }
 
     /// The connection as the low level has it, with libpq's names.
     #[getter]
     fn pgconn<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PGconn>> {
         self.shared()?;
-        let pgconn = self.pgconn.get(py).map(|pgconn| pgconn.bind(py).clone());
+        let pgconn = self.pgconn.get().map(|pgconn| pgconn.bind(py).clone());
         pgconn.ok_or_else(|| InterfaceError::new_err("the connection was not initialised"))
     }
 
@@ -143,12 +142,15 @@ impl ConnectionBase {
 
     #[getter]
     fn _autocommit(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(self.shared()?.with(py, |connection| connection.autocommit()))
+        Ok(self
+            .shared()?
+            .with(py, |connection| connection.autocommit()))
     }
 
-    #[setter]
-    fn set__autocommit(&self, py: Python<'_>, value: bool) -> PyResult<()> {
-        self.shared()?.with(py, |connection| connection.set_autocommit(value));
+    #[setter(_autocommit)]
+    fn set_autocommit(&self, py: Python<'_>, value: bool) -> PyResult<()> {
+        self.shared()?
+            .with(py, |connection| connection.set_autocommit(value));
         Ok(())
     }
 
@@ -158,12 +160,18 @@ impl ConnectionBase {
         &self,
         py: Python<'_>,
     ) -> PyResult<(Option<u8>, Option<bool>, Option<bool>)> {
-        let now = self.shared()?.with(py, |connection| connection.characteristics());
-        Ok((now.isolation_level.map(|level| level as u8), now.read_only, now.deferrable))
+        let now = self
+            .shared()?
+            .with(py, |connection| connection.characteristics());
+        Ok((
+            now.isolation_level.map(|level| level as u8),
+            now.read_only,
+            now.deferrable,
+        ))
     }
 
-    #[setter]
-    fn set__characteristics(
+    #[setter(_characteristics)]
+    fn set_characteristics(
         &self,
         py: Python<'_>,
         value: (Option<u8>, Option<bool>, Option<bool>),
@@ -181,36 +189,46 @@ impl ConnectionBase {
             read_only: value.1,
             deferrable: value.2,
         };
-        self.shared()?.with(py, |connection| connection.set_characteristics(characteristics));
+        self.shared()?.with(py, |connection| {
+            connection.set_characteristics(characteristics)
+        });
         Ok(())
     }
 
     /// The statement that opens a transaction, `bytes`.
     fn _begin_statement(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
-        Ok(self.shared()?.with(py, |connection| connection.begin_statement().text().to_vec()))
+        Ok(self.shared()?.with(py, |connection| {
+            connection.begin_statement().text().to_vec()
+        }))
     }
 
     /// After how many executions a query is prepared; `None`: never. 5 by default.
     #[getter]
     fn prepare_threshold(&self, py: Python<'_>) -> PyResult<Option<u32>> {
-        Ok(self.shared()?.with(py, |connection| connection.statements.threshold()))
+        Ok(self
+            .shared()?
+            .with(py, |connection| connection.statements.threshold()))
     }
 
     #[setter]
     fn set_prepare_threshold(&self, py: Python<'_>, value: Option<u32>) -> PyResult<()> {
-        self.shared()?.with(py, |connection| connection.statements.set_threshold(value));
+        self.shared()?
+            .with(py, |connection| connection.statements.set_threshold(value));
         Ok(())
     }
 
     /// How many statements are kept prepared; `None`: any number. 100 by default.
     #[getter]
     fn prepared_max(&self, py: Python<'_>) -> PyResult<Option<usize>> {
-        Ok(self.shared()?.with(py, |connection| connection.statements.capacity()))
+        Ok(self
+            .shared()?
+            .with(py, |connection| connection.statements.capacity()))
     }
 
     #[setter]
     fn set_prepared_max(&self, py: Python<'_>, value: Option<usize>) -> PyResult<()> {
-        self.shared()?.with(py, |connection| connection.statements.set_capacity(value));
+        self.shared()?
+            .with(py, |connection| connection.statements.set_capacity(value));
         Ok(())
     }
 

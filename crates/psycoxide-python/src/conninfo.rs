@@ -13,7 +13,11 @@ use crate::error;
 static LIBPQ_DEFAULTS: AtomicBool = AtomicBool::new(false);
 
 fn profile() -> Profile {
-    if LIBPQ_DEFAULTS.load(Ordering::Relaxed) { Profile::Libpq } else { Profile::Yugabyte }
+    if LIBPQ_DEFAULTS.load(Ordering::Relaxed) {
+        Profile::Libpq
+    } else {
+        Profile::Yugabyte
+    }
 }
 
 /// Chooses the defaults: `"yugabyte"` or `"libpq"`.
@@ -59,8 +63,10 @@ fn merge_conninfo(conninfo: &str, keywords: &Bound<'_, PyDict>) -> PyResult<Stri
     for (keyword, value) in keywords {
         arguments.push((keyword.extract()?, value.extract()?));
     }
-    let borrowed: Vec<(&str, Option<&str>)> =
-        arguments.iter().map(|(keyword, value)| (keyword.as_str(), value.as_deref())).collect();
+    let borrowed: Vec<(&str, Option<&str>)> = arguments
+        .iter()
+        .map(|(keyword, value)| (keyword.as_str(), value.as_deref()))
+        .collect();
     psycoxide_conninfo::make_conninfo(conninfo, &borrowed).map_err(|error| error::conninfo(&error))
 }
 
@@ -70,7 +76,10 @@ fn merge_conninfo(conninfo: &str, keywords: &Bound<'_, PyDict>) -> PyResult<Stri
 fn conninfo_defaults(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
     let options = default_options(&environment::Process, profile())
         .map_err(|error| error::conninfo(&error))?;
-    options.into_iter().map(|option| option_dict(py, &option)).collect()
+    options
+        .into_iter()
+        .map(|option| option_dict(py, &option))
+        .collect()
 }
 
 /// All options with the values that a connection string sets, as [`conninfo_defaults`].
@@ -78,7 +87,10 @@ fn conninfo_defaults(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
 fn conninfo_options<'py>(py: Python<'py>, conninfo: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let parameters = Parameters::parse(conninfo).map_err(|error| error::conninfo(&error))?;
     let options = psycoxide_conninfo::parsed_options(&parameters, profile());
-    options.into_iter().map(|option| option_dict(py, &option)).collect()
+    options
+        .into_iter()
+        .map(|option| option_dict(py, &option))
+        .collect()
 }
 
 fn option_dict<'py>(
@@ -89,7 +101,7 @@ fn option_dict<'py>(
     dict.set_item("keyword", option.keyword)?;
     dict.set_item("envvar", option.envvar)?;
     dict.set_item("compiled", option.compiled.as_deref())?;
-    dict.set_item("val", option.val.as_deref())?;
+    dict.set_item("val", option.value.as_deref())?;
     dict.set_item("label", option.label)?;
     dict.set_item("dispchar", option.dispchar)?;
     dict.set_item("dispsize", option.dispsize)?;
@@ -108,7 +120,9 @@ pub fn resolve(parameters: &Bound<'_, PyDict>) -> PyResult<Config> {
         }
         let keyword: String = keyword.extract()?;
         let value = value.str()?;
-        given.set(&keyword, value.to_str()?).map_err(|error| error::conninfo(&error))?;
+        given
+            .set(&keyword, value.to_str()?)
+            .map_err(|error| error::conninfo(&error))?;
     }
     psycoxide_conninfo::resolve(&given, &environment::Process, profile())
         .map_err(|error| error::conninfo(&error))

@@ -145,7 +145,10 @@ pub fn cancel_blocking(target: &CancelTarget, timeout: Duration) -> Result<(), E
             Step::Wait(wait) => {
                 let left = end.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Err(Error::Timeout { doing: "cancelling", after: timeout });
+                    return Err(Error::Timeout {
+                        doing: "cancelling",
+                        after: timeout,
+                    });
                 }
                 cancel.wait(wait, Some(left))?;
             }

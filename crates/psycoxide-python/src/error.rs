@@ -13,7 +13,6 @@ use crate::shared::Shared;
 
 mod classes {
     //! The exception classes of `psycoxide.errors`, imported when one is raised.
-    #![expect(missing_docs, reason = "they are documented in psycoxide.errors")]
     use pyo3::import_exception;
 
     import_exception!(psycoxide.errors, CancellationTimeout);
@@ -47,7 +46,7 @@ pub fn exception(py: Python<'_>, error: Error, shared: &Shared) -> PyErr {
 fn encode(error: &psycoxide_protocol::EncodeError) -> PyErr {
     use psycoxide_protocol::EncodeError;
     match error {
-        EncodeError::ContainsNul => {
+        EncodeError::ContainsNul { .. } => {
             ProgrammingError::new_err("the query or a name in it contains a NUL (0x00) character")
         }
         error => ProgrammingError::new_err(error.to_string()),
@@ -66,11 +65,18 @@ pub fn connecting(py: Python<'_>, error: Error) -> PyErr {
     let Some(last) = attempts.last() else {
         return OperationalError::new_err("connection failed: there is no host to connect to");
     };
-    if attempts.iter().all(|attempt| matches!(attempt.error, Error::Timeout { .. })) {
+    if attempts
+        .iter()
+        .all(|attempt| matches!(attempt.error, Error::Timeout { .. }))
+    {
         let text = format!("connection timeout expired{}", failures(&attempts));
         return ConnectionTimeout::new_err(text);
     }
-    let text = format!("connection failed: {}{}", describe(last), failures(&attempts));
+    let text = format!(
+        "connection failed: {}{}",
+        describe(last),
+        failures(&attempts)
+    );
     match last.error.server_fields() {
         Some(fields) => {
             let result = PGresult::failure(Box::new(fields.clone()), None);
@@ -161,9 +167,15 @@ fn server_with_message(py: Python<'_>, result: PGresult, encoding: &str, text: &
     let made = (|| {
         static LOOKUP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let lookup = LOOKUP.get_or_try_init(py, || {
-            py.import("psycoxide.errors")?.getattr("class_for_sqlstate").map(Bound::unbind)
+            py.import("psycoxide.errors")?
+                .getattr("class_for_sqlstate")
+                .map(Bound::unbind)
         })?;
-        let state = result.fields().and_then(ErrorFields::sqlstate).unwrap_or_default().to_owned();
+        let state = result
+            .fields()
+            .and_then(ErrorFields::sqlstate)
+            .unwrap_or_default()
+            .to_owned();
         let class = lookup.bind(py).call1((state,))?;
         let keywords = PyDict::new(py);
         keywords.set_item("info", result)?;
@@ -178,7 +190,13 @@ fn server_with_message(py: Python<'_>, result: PGresult, encoding: &str, text: &
 
 /// The Python codec of the texts that the server sends.
 pub fn encoding_name(shared: &Shared) -> String {
-    shared.session.load().encoding.python_name().unwrap_or("utf-8").to_owned()
+    shared
+        .session
+        .load()
+        .encoding
+        .python_name()
+        .unwrap_or("utf-8")
+        .to_owned()
 }
 
 /// The exception for anything done on a closed connection.
@@ -212,9 +230,7 @@ pub fn misuse(text: &str) -> PyErr {
 #[cold]
 pub fn cancelling(error: psycoxide_client::Error) -> PyErr {
     match error {
-        Error::Timeout { .. } => {
-            CancellationTimeout::new_err("cancellation timeout expired")
-        }
+        Error::Timeout { .. } => CancellationTimeout::new_err("cancellation timeout expired"),
         error => OperationalError::new_err(format!("couldn't send the cancel request: {error}")),
     }
 }

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use psycoxide_client::Error;
-use psycoxide_client::operations::{Operation, Step, Wait};
+use psycoxide_client::operations::{Step, Wait};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -52,12 +52,17 @@ struct Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("outcome", &self.outcome).finish_non_exhaustive()
+        f.debug_struct("Running")
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
     }
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, LoopState> {
-    shared.loop_state.lock().unwrap_or_else(PoisonError::into_inner)
+    shared
+        .loop_state
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the loop calls when the socket can be read or written. It does not keep the connection
@@ -81,7 +86,11 @@ impl Watcher {
 /// The socket is ready: goes on with the operation in progress, or looks at what came unasked.
 fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let mut state = lock(shared);
-    let Some(running) = state.current.as_mut().filter(|running| running.outcome.is_none()) else {
+    let Some(running) = state
+        .current
+        .as_mut()
+        .filter(|running| running.outcome.is_none())
+    else {
         drop(state);
         return on_idle(py, shared);
     };
@@ -97,7 +106,11 @@ fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
             None
         }
     };
-    let waiter = if wait.is_none() { running.waiter.take() } else { None };
+    let waiter = if wait.is_none() {
+        running.waiter.take()
+    } else {
+        None
+    };
     drop(state);
     register(py, shared, wait.is_some_and(|wait| wait.write))?;
     match waiter {
@@ -132,7 +145,10 @@ fn step(shared: &Shared, operation: &mut dyn PyOperation) -> Result<Step<()>, Er
 /// Resolves a future, unless its task was cancelled.
 fn resolve(py: Python<'_>, future: &Py<PyAny>) -> PyResult<()> {
     let future = future.bind(py);
-    if !future.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
+    if !future
+        .call_method0(pyo3::intern!(py, "done"))?
+        .is_truthy()?
+    {
         future.call_method1(pyo3::intern!(py, "set_result"), (py.None(),))?;
     }
     Ok(())
@@ -142,7 +158,9 @@ fn resolve(py: Python<'_>, future: &Py<PyAny>) -> PyResult<()> {
 fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static FUNCTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let function = FUNCTION.get_or_try_init(py, || {
-        py.import("asyncio")?.getattr("get_running_loop").map(Bound::unbind)
+        py.import("asyncio")?
+            .getattr("get_running_loop")
+            .map(Bound::unbind)
     })?;
     function.bind(py).call0()
 }
@@ -151,7 +169,9 @@ fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 /// connection is taken off the loop.
 fn register(py: Python<'_>, shared: &Shared, writing: bool) -> PyResult<()> {
     let mut state = lock(shared);
-    let Some(registration) = &mut state.registration else { return Ok(()) };
+    let Some(registration) = &mut state.registration else {
+        return Ok(());
+    };
     if shared.fd() != Some(registration.fd) {
         drop(state);
         return unregister(py, shared);
@@ -174,7 +194,9 @@ fn register(py: Python<'_>, shared: &Shared, writing: bool) -> PyResult<()> {
 }
 
 fn watcher_of(shared: &Shared) -> Watcher {
-    Watcher { shared: shared.weak() }
+    Watcher {
+        shared: shared.weak(),
+    }
 }
 
 /// Registers with the running loop, if that is not done yet.
@@ -190,7 +212,11 @@ fn enter_loop<'py>(py: Python<'py>, shared: &Shared) -> PyResult<Bound<'py, PyAn
     }
     unregister(py, shared)?;
     event_loop.call_method1(pyo3::intern!(py, "add_reader"), (fd, watcher_of(shared)))?;
-    let registration = Registration { event_loop: event_loop.clone().unbind(), fd, writing: false };
+    let registration = Registration {
+        event_loop: event_loop.clone().unbind(),
+        fd,
+        writing: false,
+    };
     lock(shared).registration = Some(registration);
     Ok(event_loop)
 }
@@ -200,13 +226,20 @@ fn enter_loop<'py>(py: Python<'py>, shared: &Shared) -> PyResult<Bound<'py, PyAn
 /// # Errors
 /// What the loop raises.
 pub fn unregister(py: Python<'_>, shared: &Shared) -> PyResult<()> {
-    let Some(registration) = lock(shared).registration.take() else { return Ok(()) };
+    let Some(registration) = lock(shared).registration.take() else {
+        return Ok(());
+    };
     let event_loop = registration.event_loop.bind(py);
-    if event_loop.call_method0(pyo3::intern!(py, "is_closed"))?.is_truthy()? {
+    if event_loop
+        .call_method0(pyo3::intern!(py, "is_closed"))?
+        .is_truthy()?
+    {
         return Ok(());
     }
     let here = running_loop(py).is_ok_and(|running| running.is(event_loop));
-    let running = event_loop.call_method0(pyo3::intern!(py, "is_running"))?.is_truthy()?;
+    let running = event_loop
+        .call_method0(pyo3::intern!(py, "is_running"))?
+        .is_truthy()?;
     for name in ["remove_reader", "remove_writer"] {
         if name == "remove_writer" && !registration.writing {
             continue;
@@ -244,7 +277,10 @@ pub struct AsyncOperation {
 impl AsyncOperation {
     /// Wraps an operation; nothing happens before it is awaited.
     pub fn new(shared: Arc<Shared>, operation: Box<dyn PyOperation>) -> AsyncOperation {
-        AsyncOperation { shared, stage: std::sync::Mutex::new(Stage::New(operation)) }
+        AsyncOperation {
+            shared,
+            stage: std::sync::Mutex::new(Stage::New(operation)),
+        }
     }
 
     fn take_stage(&self) -> Stage {
@@ -284,9 +320,9 @@ impl AsyncOperation {
             }
             Stage::Running => self.resume(py),
             Stage::Cancelling(exception) => self.cancelled(py, exception),
-            Stage::Finished => {
-                Err(PyRuntimeError::new_err("cannot reuse an operation that was awaited already"))
-            }
+            Stage::Finished => Err(PyRuntimeError::new_err(
+                "cannot reuse an operation that was awaited already",
+            )),
         }
     }
 
@@ -327,7 +363,11 @@ impl AsyncOperation {
         let event_loop = event_loop.ok_or_else(|| error::closed(&self.shared))?;
         let future = new_future(py, event_loop.bind(py))?;
         let waiter = Some(future.clone_ref(py));
-        lock(&self.shared).current = Some(Running { operation, waiter, outcome: None });
+        lock(&self.shared).current = Some(Running {
+            operation,
+            waiter,
+            outcome: None,
+        });
         self.set_stage(Stage::Running);
         if wait.write {
             register(py, &self.shared, true)?;
@@ -344,7 +384,11 @@ impl AsyncOperation {
             return self.end(py, Err(gone));
         };
         drop(state);
-        let Running { mut operation, outcome, .. } = running;
+        let Running {
+            mut operation,
+            outcome,
+            ..
+        } = running;
         match outcome {
             Some(Ok(())) => match operation.finish(py, &self.shared) {
                 Ok(Finish::Done(value)) => self.end(py, Ok(value)),
@@ -405,7 +449,9 @@ impl AsyncOperation {
                 }
             }
         }
-        let give_up = GiveUp { future: future.clone_ref(py) };
+        let give_up = GiveUp {
+            future: future.clone_ref(py),
+        };
         let patience = CANCEL_PATIENCE.as_secs_f64();
         event_loop.call_method1(pyo3::intern!(py, "call_later"), (patience, give_up))?;
         self.set_stage(Stage::Cancelling(exception));

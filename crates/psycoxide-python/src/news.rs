@@ -19,10 +19,16 @@ const BACKLOG: usize = 100_000;
 #[cold]
 pub fn deliver(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let (notices, notifications) = shared.with(py, |connection| {
-        (connection.pgconn.take_notices(), connection.pgconn.take_notifications())
+        (
+            connection.pgconn.take_notices(),
+            connection.pgconn.take_notifications(),
+        )
     });
     let (on_notice, on_notify) = {
-        let handlers = shared.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let handlers = shared
+            .handlers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let clone = |handler: &Option<Py<PyAny>>| handler.as_ref().map(|h| h.clone_ref(py));
         (clone(&handlers.notice), clone(&handlers.notify))
     };
@@ -38,7 +44,10 @@ pub fn deliver(py: Python<'_>, shared: &Shared) -> PyResult<()> {
             }
         }
         None => {
-            let mut handlers = shared.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut handlers = shared
+                .handlers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             handlers.backlog.extend(notifications);
             let excess = handlers.backlog.len().saturating_sub(BACKLOG);
             handlers.backlog.drain(..excess);

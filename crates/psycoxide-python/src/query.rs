@@ -66,7 +66,11 @@ pub fn prepare<'py>(
 fn cache<'py>(py: Python<'py>, with_parameters: bool) -> &'py Bound<'py, PyDict> {
     static PLAIN: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     static WITH_PARAMETERS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let cache = if with_parameters { &WITH_PARAMETERS } else { &PLAIN };
+    let cache = if with_parameters {
+        &WITH_PARAMETERS
+    } else {
+        &PLAIN
+    };
     cache.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
 }
 
@@ -81,7 +85,9 @@ pub fn text_of<'py>(
 ) -> PyResult<Vec<u8>> {
     if let Ok(text) = query.cast::<PyString>() {
         let mut out = Vec::new();
-        encoding.dump(text, &mut out).map_err(crate::adapt::error::Failure::into_exception)?;
+        encoding
+            .dump(text, &mut out)
+            .map_err(crate::adapt::error::Failure::into_exception)?;
         return Ok(out);
     }
     if let Ok(bytes) = query.cast::<PyBytes>() {
@@ -100,14 +106,27 @@ fn convert(
     let _ = encoding;
     if !with_parameters {
         let query = Arc::new(Query::new(text));
-        return Ok(PreparedQuery { query, formats: Vec::new(), names: None, converted: None });
+        return Ok(PreparedQuery {
+            query,
+            formats: Vec::new(),
+            names: None,
+            converted: None,
+        });
     }
     let mut converted = psycoxide_sql::convert(text)
         .map_err(|error| ProgrammingError::new_err(error.to_string()))?;
     let query = Arc::new(Query::new(std::mem::take(&mut converted.template)));
     let intern = |name: &String| PyString::intern(py, name).unbind();
-    let names = converted.names.as_ref().map(|names| names.iter().map(intern).collect());
-    Ok(PreparedQuery { query, formats: converted.formats.clone(), names, converted: Some(converted) })
+    let names = converted
+        .names
+        .as_ref()
+        .map(|names| names.iter().map(intern).collect());
+    Ok(PreparedQuery {
+        query,
+        formats: converted.formats.clone(),
+        names,
+        converted: Some(converted),
+    })
 }
 
 impl PreparedQuery {
@@ -118,7 +137,9 @@ impl PreparedQuery {
     /// are no parameters at all.
     #[inline]
     pub fn arrange<'py>(&self, parameters: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let Some(converted) = &self.converted else { return Ok(Vec::new()) };
+        let Some(converted) = &self.converted else {
+            return Ok(Vec::new());
+        };
         match &self.names {
             None => {
                 let values = sequence(parameters, self.formats.is_empty())?;
@@ -161,7 +182,10 @@ impl PreparedQuery {
         converted
             .check_mapping(|name| mapping.contains(name).unwrap_or(false))
             .map_err(|error| ProgrammingError::new_err(error.to_string()))?;
-        names.iter().map(|name| mapping.as_any().get_item(name.bind(py))).collect()
+        names
+            .iter()
+            .map(|name| mapping.as_any().get_item(name.bind(py)))
+            .collect()
     }
 
     /// Whether it may hold several statements, as far as parameters are concerned.
@@ -198,9 +222,11 @@ fn sequence<'py>(
 }
 
 fn not_parameters(parameters: &Bound<'_, PyAny>) -> PyErr {
-    let class = parameters.get_type().name().map_or_else(|_| "?".to_owned(), |n| n.to_string());
+    let class = parameters
+        .get_type()
+        .name()
+        .map_or_else(|_| "?".to_owned(), |n| n.to_string());
     PyErr::new::<pyo3::exceptions::PyTypeError, _>(format!(
         "query parameters should be a sequence or a mapping, got {class}"
     ))
 }
-

@@ -109,7 +109,11 @@ impl Shared {
     /// Does something short with the state, from Python code. Waits detached if another thread is
     /// in the middle of a step.
     #[inline]
-    pub fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Connection) -> T + Send) -> T {
+    pub fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Connection) -> T + Send,
+    ) -> T {
         match self.state.try_lock() {
             Ok(mut connection) => {
                 let result = work(&mut connection);
@@ -132,12 +136,14 @@ impl Shared {
         let pgconn = &connection.pgconn;
         self.open.store(pgconn.is_open(), Ordering::Release);
         self.fd.store(pgconn.fd().unwrap_or(-1), Ordering::Release);
-        self.transaction_status.store(pgconn.transaction_status() as u8, Ordering::Release);
+        self.transaction_status
+            .store(pgconn.transaction_status() as u8, Ordering::Release);
         if pgconn.has_news() {
             self.news.store(true, Ordering::Release);
         }
         if self.settings_version.load(Ordering::Acquire) != pgconn.settings_version() {
-            self.settings_version.store(pgconn.settings_version(), Ordering::Release);
+            self.settings_version
+                .store(pgconn.settings_version(), Ordering::Release);
             self.session.store(session_of(connection));
         }
     }

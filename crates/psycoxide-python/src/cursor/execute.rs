@@ -60,10 +60,17 @@ impl CursorBase {
             let mut inner = slf.get().lock();
             inner.results = Results::new(results.into_iter().map(Arc::new).collect());
             inner.query = Some(query.clone());
-            inner.row_factory.as_ref().is_some_and(|factory| is_tuple_row(py, factory))
+            inner
+                .row_factory
+                .as_ref()
+                .is_some_and(|factory| is_tuple_row(py, factory))
         };
         // The default row factory has nothing to complain about.
-        if is_plain { Ok(()) } else { Self::prepare_maker(slf) }
+        if is_plain {
+            Ok(())
+        } else {
+            Self::prepare_maker(slf)
+        }
     }
 
     fn prepared<'py>(
@@ -81,7 +88,9 @@ impl CursorBase {
 fn is_tuple_row(py: Python<'_>, factory: &Py<PyAny>) -> bool {
     static TUPLE_ROW: pyo3::sync::PyOnceLock<Py<PyAny>> = pyo3::sync::PyOnceLock::new();
     let tuple_row = TUPLE_ROW.get_or_try_init(py, || {
-        py.import("psycoxide.rows")?.getattr("tuple_row").map(Bound::unbind)
+        py.import("psycoxide.rows")?
+            .getattr("tuple_row")
+            .map(Bound::unbind)
     });
     tuple_row.is_ok_and(|tuple_row| tuple_row.is(factory))
 }
@@ -297,7 +306,11 @@ impl PyOperation for ExecuteManyOperation {
         if self.returning {
             CursorBase::take_results(cursor, shared, outcome.results, &query)?;
         } else {
-            let affected = if self.row == 0 { Some(0) } else { outcome.affected };
+            let affected = if self.row == 0 {
+                Some(0)
+            } else {
+                outcome.affected
+            };
             cursor.get().lock().results = Results::of_many(affected, outcome.tag);
         }
         Ok(Finish::Done(None))

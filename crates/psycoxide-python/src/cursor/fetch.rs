@@ -10,10 +10,12 @@ use pyo3::types::PyList;
 
 use super::{CursorBase, not_initialised};
 use crate::adapt::load::row::{RowLoaders, RowMaker};
+use crate::adapt::transformer::Transformer;
 use crate::error::{InterfaceError, ProgrammingError};
 
 /// What is needed to make rows: taken out of the cursor, so that nothing is locked meanwhile.
-struct Source {
+struct Source<'py> {
+    transformer: Bound<'py, Transformer>,
     result: Arc<QueryResult>,
     loaders: Arc<RowLoaders>,
     maker: RowMaker,
@@ -26,7 +28,11 @@ impl CursorBase {
         let py = slf.py();
         let (factory, result) = {
             let inner = slf.get().lock();
-            let factory = inner.row_factory.as_ref().ok_or_else(not_initialised)?.clone_ref(py);
+            let factory = inner
+                .row_factory
+                .as_ref()
+                .ok_or_else(not_initialised)?
+                .clone_ref(py);
             (factory, inner.results.current().cloned())
         };
         let Some(result) = result else { return Ok(()) };
@@ -62,44 +68,51 @@ impl CursorBase {
     }
 
     #[inline]
-    fn source(slf: &Bound<'_, Self>) -> PyResult<Source> {
+    fn source<'py>(slf: &Bound<'py, Self>) -> PyResult<Source<'py>> {
         let py = slf.py();
         slf.get().check_fetchable()?;
+        let transformer = Self::transformer(slf)?;
         {
             let inner = slf.get().lock();
             if let (Some(result), Some(loaders), Some(maker)) =
                 (inner.results.current(), &inner.loaders, &inner.maker)
             {
                 return Ok(Source {
+                    transformer,
                     result: result.clone(),
                     loaders: loaders.clone(),
                     maker: maker.clone_ref(py),
                 });
             }
         }
-        let transformer = Self::transformer(slf)?;
         let (result, has_maker) = {
             let inner = slf.get().lock();
             let result = inner.results.current().cloned();
             (result.ok_or_else(not_initialised)?, inner.maker.is_some())
         };
-        let loaders = crate::adapt::transformer::Transformer::row_loaders(
-            &transformer,
-            &result.fields,
-        )?;
+        let loaders =
+            crate::adapt::transformer::Transformer::row_loaders(&transformer, &result.fields)?;
         if !has_maker {
             Self::prepare_maker(slf)?;
         }
         let mut inner = slf.get().lock();
         inner.loaders = Some(loaders.clone());
         let maker = inner.maker.as_ref().map(|maker| maker.clone_ref(py));
-        Ok(Source { result, loaders, maker: maker.ok_or_else(not_initialised)? })
+        Ok(Source {
+            transformer,
+            result,
+            loaders,
+            maker: maker.ok_or_else(not_initialised)?,
+        })
     }
 
     /// Claims up to `count` rows: nobody else gets them.
     fn claim(&self, count: usize) -> Range<usize> {
         let mut inner = self.lock();
-        let rows = inner.results.current().map_or(0, |result| result.rows.len());
+        let rows = inner
+            .results
+            .current()
+            .map_or(0, |result| result.rows.len());
         let start = inner.results.position().min(rows);
         let end = start.saturating_add(count).min(rows);
         inner.results.set_position(end);
@@ -113,36 +126,55 @@ impl CursorBase {
     fn _fetchone<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let source = Self::source(slf)?;
         let range = slf.get().claim(1);
-        let Some(body) = source.result.rows.row(range.start).filter(|_| !range.is_empty()) else {
+        let Some(body) = source
+            .result
+            .rows
+            .row(range.start)
+            .filter(|_| !range.is_empty())
+        else {
             return Ok(None);
         };
-        source.loaders.load_row(slf.py(), body, &source.maker).map(Some)
+        source
+            .loaders
+            .load_row(&source.transformer, body, &source.maker)
+            .map(Some)
     }
 
     /// The next `size` rows, fewer at the end.
     fn _fetchmany<'py>(slf: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyList>> {
         let source = Self::source(slf)?;
-        let size = if size == 0 { slf.get().lock().arraysize } else { size };
+        let size = if size == 0 {
+            slf.get().lock().arraysize
+        } else {
+            size
+        };
         let range = slf.get().claim(size);
-        source.loaders.load_rows(slf.py(), &source.result.rows, range, &source.maker)
+        source
+            .loaders
+            .load_rows(&source.transformer, &source.result.rows, range, &source.maker)
     }
 
     /// All rows that are left.
     fn _fetchall<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let source = Self::source(slf)?;
         let range = slf.get().claim(usize::MAX);
-        source.loaders.load_rows(slf.py(), &source.result.rows, range, &source.maker)
+        source
+            .loaders
+            .load_rows(&source.transformer, &source.result.rows, range, &source.maker)
     }
 
     /// Moves to another row of the current result.
     fn _scroll(&self, value: i64, mode: &str) -> PyResult<()> {
         self.check_fetchable()?;
         let mut inner = self.lock();
-        let rows = inner.results.current().map_or(0, |result| result.rows.len());
+        let rows = inner
+            .results
+            .current()
+            .map_or(0, |result| result.rows.len());
         let target = match mode {
-            "relative" => {
-                i64::try_from(inner.results.position()).unwrap_or(i64::MAX).checked_add(value)
-            }
+            "relative" => i64::try_from(inner.results.position())
+                .unwrap_or(i64::MAX)
+                .checked_add(value),
             "absolute" => Some(value),
             _ => {
                 return Err(PyValueError::new_err(format!(
@@ -205,7 +237,10 @@ impl CursorBase {
     #[getter]
     fn statusmessage(&self) -> Option<String> {
         let inner = self.lock();
-        inner.results.tag().map(|tag| String::from_utf8_lossy(tag).into_owned())
+        inner
+            .results
+            .tag()
+            .map(|tag| String::from_utf8_lossy(tag).into_owned())
     }
 
     /// Whether the current result has columns.

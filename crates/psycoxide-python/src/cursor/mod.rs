@@ -69,9 +69,7 @@ impl CursorBase {
     }
 
     /// The cursor's transformer, made when first needed.
-    pub(crate) fn transformer<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<Bound<'py, Transformer>> {
+    pub(crate) fn transformer<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Transformer>> {
         let py = slf.py();
         let (connection, shared, adapters) = {
             let inner = slf.get().lock();
@@ -80,7 +78,10 @@ impl CursorBase {
             }
             let connection = inner.connection.as_ref().ok_or_else(not_initialised)?;
             let shared = inner.shared.clone().ok_or_else(not_initialised)?;
-            let adapters = inner.adapters.as_ref().map(|adapters| adapters.clone_ref(py));
+            let adapters = inner
+                .adapters
+                .as_ref()
+                .map(|adapters| adapters.clone_ref(py));
             (connection.clone_ref(py), shared, adapters)
         };
         let adapters = match adapters {
@@ -134,7 +135,12 @@ impl CursorBase {
     #[getter]
     fn connection<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ConnectionBase>> {
         let inner = self.lock();
-        Ok(inner.connection.as_ref().ok_or_else(not_initialised)?.bind(py).clone())
+        Ok(inner
+            .connection
+            .as_ref()
+            .ok_or_else(not_initialised)?
+            .bind(py)
+            .clone())
     }
 
     /// The adapters of this cursor: changes affect only values it sends and loads.
@@ -145,7 +151,11 @@ impl CursorBase {
             if let Some(adapters) = &inner.adapters {
                 return Ok(adapters.bind(py).clone());
             }
-            inner.connection.as_ref().ok_or_else(not_initialised)?.clone_ref(py)
+            inner
+                .connection
+                .as_ref()
+                .ok_or_else(not_initialised)?
+                .clone_ref(py)
         };
         let template = connection.bind(py).get().own_adapters(py)?;
         let adapters = AdaptersMap::copy(&template)?;
@@ -161,7 +171,12 @@ impl CursorBase {
     #[getter]
     fn row_factory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let inner = self.lock();
-        Ok(inner.row_factory.as_ref().ok_or_else(not_initialised)?.bind(py).clone())
+        Ok(inner
+            .row_factory
+            .as_ref()
+            .ok_or_else(not_initialised)?
+            .bind(py)
+            .clone())
     }
 
     #[setter]
@@ -172,7 +187,11 @@ impl CursorBase {
             inner.maker = None;
             inner.results.current().is_some()
         };
-        if has_result { Self::prepare_maker(slf) } else { Ok(()) }
+        if has_result {
+            Self::prepare_maker(slf)
+        } else {
+            Ok(())
+        }
     }
 
     /// The format of the data returned: `TEXT` (0) or `BINARY` (1).

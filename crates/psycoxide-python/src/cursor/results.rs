@@ -18,20 +18,33 @@ pub(crate) struct Results {
 
 impl Default for Results {
     fn default() -> Results {
-        Results { all: Vec::new(), current: 0, position: 0, rowcount: None, tag: None }
+        Results {
+            all: Vec::new(),
+            current: 0,
+            position: 0,
+            rowcount: None,
+            tag: None,
+        }
     }
 }
 
 impl Results {
     /// These results, the first being current.
     pub(crate) fn new(all: Vec<Arc<QueryResult>>) -> Results {
-        Results { all, ..Results::default() }
+        Results {
+            all,
+            ..Results::default()
+        }
     }
 
     /// No results to fetch from, but the number of rows touched.
     pub(crate) fn of_many(affected: Option<u64>, tag: Option<Box<[u8]>>) -> Results {
         let rowcount = affected.map_or(-1, to_count);
-        Results { rowcount: Some(rowcount), tag, ..Results::default() }
+        Results {
+            rowcount: Some(rowcount),
+            tag,
+            ..Results::default()
+        }
     }
 
     pub(crate) fn current(&self) -> Option<&Arc<QueryResult>> {

@@ -14,7 +14,9 @@ fn member<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let members = cache.get_or_try_init(py, || -> PyResult<_> {
         let class = py.import("psycoxide.pq")?.getattr(name)?;
-        Ok((0..32).map(|number| class.call1((number,)).ok().map(Bound::unbind)).collect())
+        Ok((0..32)
+            .map(|number| class.call1((number,)).ok().map(Bound::unbind))
+            .collect())
     })?;
     match members.get(number) {
         Some(Some(member)) => Ok(member.bind(py).clone()),
@@ -29,10 +31,7 @@ pub fn exec_status(py: Python<'_>, status: ExecStatus) -> PyResult<Bound<'_, PyA
 }
 
 /// A member of `psycoxide.pq.TransactionStatus`.
-pub fn transaction_status(
-    py: Python<'_>,
-    status: TransactionStatus,
-) -> PyResult<Bound<'_, PyAny>> {
+pub fn transaction_status(py: Python<'_>, status: TransactionStatus) -> PyResult<Bound<'_, PyAny>> {
     static CACHE: PyOnceLock<Vec<Option<Py<PyAny>>>> = PyOnceLock::new();
     member(py, &CACHE, "TransactionStatus", status as usize)
 }

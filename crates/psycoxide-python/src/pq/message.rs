@@ -27,8 +27,12 @@ pub fn of_fields(fields: &ErrorFields, query: Option<&str>) -> String {
             }
         }
     }
-    let labels =
-        [(b'D', "DETAIL"), (b'H', "HINT"), (b'q', "QUERY"), (b'W', "CONTEXT")];
+    let labels = [
+        (b'D', "DETAIL"),
+        (b'H', "HINT"),
+        (b'q', "QUERY"),
+        (b'W', "CONTEXT"),
+    ];
     for (code, label) in labels {
         if let Some(value) = text(code) {
             let _ = write!(out, "\n{label}:  {value}");
@@ -43,14 +47,22 @@ const AFTER: usize = 60;
 
 /// The line of the query in which the error is, and a mark below it.
 fn push_line(out: &mut String, query: &str, position: usize) {
-    let Some(index) = position.checked_sub(1) else { return };
+    let Some(index) = position.checked_sub(1) else {
+        return;
+    };
     let characters: Vec<char> = query.chars().collect();
     if index > characters.len() {
         return;
     }
     let is_end = |c: &char| matches!(c, '\n' | '\r');
-    let start = characters[..index].iter().rposition(is_end).map_or(0, |at| at + 1);
-    let end = characters[index..].iter().position(is_end).map_or(characters.len(), |at| index + at);
+    let start = characters[..index]
+        .iter()
+        .rposition(is_end)
+        .map_or(0, |at| at + 1);
+    let end = characters[index..]
+        .iter()
+        .position(is_end)
+        .map_or(characters.len(), |at| index + at);
     let number = characters[..start].iter().filter(|c| **c == '\n').count() + 1;
     let cut_left = index - start > BEFORE;
     let left = if cut_left { index - BEFORE } else { start };

@@ -33,7 +33,11 @@ pub struct PGconn {
 impl PGconn {
     /// A connection, and what it was made from.
     pub fn new(shared: Arc<Shared>, options: Arc<ConnectOptions>) -> PGconn {
-        PGconn { shared, options, last_error: Mutex::default() }
+        PGconn {
+            shared,
+            options,
+            last_error: Mutex::default(),
+        }
     }
 
     /// What the connection's objects share.
@@ -80,7 +84,11 @@ impl PGconn {
     fn backend_pid(&self, py: Python<'_>) -> PyResult<u32> {
         self.check_open()?;
         Ok(self.shared.with(py, |connection| {
-            connection.pgconn.machine().backend_key().map_or(0, |key| key.pid)
+            connection
+                .pgconn
+                .machine()
+                .backend_key()
+                .map_or(0, |key| key.pid)
         }))
     }
 
@@ -89,7 +97,11 @@ impl PGconn {
     fn server_version(&self, py: Python<'_>) -> PyResult<i32> {
         self.check_open()?;
         let text = self.shared.with(py, |connection| {
-            connection.pgconn.machine().parameter_status("server_version").map(str::to_owned)
+            connection
+                .pgconn
+                .machine()
+                .parameter_status("server_version")
+                .map(str::to_owned)
         });
         Ok(text.map_or(0, |text| version_number(&text)))
     }
@@ -105,7 +117,9 @@ impl PGconn {
     #[getter]
     fn full_protocol_version(&self, py: Python<'_>) -> PyResult<i64> {
         self.check_open()?;
-        let minor = self.shared.with(py, |c| c.pgconn.machine().protocol_minor());
+        let minor = self
+            .shared
+            .with(py, |c| c.pgconn.machine().protocol_minor());
         Ok(30_000 + i64::from(minor))
     }
 
@@ -118,7 +132,11 @@ impl PGconn {
         self.check_open()?;
         let name = String::from_utf8_lossy(name);
         let value = self.shared.with(py, |connection| {
-            connection.pgconn.machine().parameter_status(&name).map(str::to_owned)
+            connection
+                .pgconn
+                .machine()
+                .parameter_status(&name)
+                .map(str::to_owned)
         });
         Ok(value.map(|value| Self::bytes(py, &value)))
     }
@@ -141,8 +159,12 @@ impl PGconn {
     #[getter]
     fn password<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        let host = self.shared.with(py, |connection| connection.pgconn.place().host.clone());
-        let port = self.shared.with(py, |connection| connection.pgconn.place().port);
+        let host = self
+            .shared
+            .with(py, |connection| connection.pgconn.place().host.clone());
+        let port = self
+            .shared
+            .with(py, |connection| connection.pgconn.place().port);
         let password = self.options.password_of(&host, port).unwrap_or_default();
         Ok(PyBytes::new(py, password))
     }
@@ -165,15 +187,22 @@ impl PGconn {
     #[getter]
     fn hostaddr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        let address = self.shared.with(py, |connection| connection.pgconn.place().address);
-        Ok(Self::bytes(py, &address.map_or_else(String::new, |address| address.to_string())))
+        let address = self
+            .shared
+            .with(py, |connection| connection.pgconn.place().address);
+        Ok(Self::bytes(
+            py,
+            &address.map_or_else(String::new, |address| address.to_string()),
+        ))
     }
 
     /// The port connected to.
     #[getter]
     fn port<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        let port = self.shared.with(py, |connection| connection.pgconn.place().port);
+        let port = self
+            .shared
+            .with(py, |connection| connection.pgconn.place().port);
         Ok(Self::bytes(py, &port.to_string()))
     }
 
@@ -215,7 +244,9 @@ impl PGconn {
     #[getter]
     fn used_password(&self, py: Python<'_>) -> PyResult<bool> {
         self.check_open()?;
-        Ok(self.shared.with(py, |connection| connection.pgconn.machine().used_password()))
+        Ok(self
+            .shared
+            .with(py, |connection| connection.pgconn.machine().used_password()))
     }
 
     /// Whether a password was needed and not given.
@@ -236,46 +267,77 @@ impl PGconn {
     #[getter]
     fn ssl_in_use(&self, py: Python<'_>) -> PyResult<bool> {
         self.check_open()?;
-        Ok(self.shared.with(py, |connection| connection.pgconn.tls_info().is_some()))
+        Ok(self
+            .shared
+            .with(py, |connection| connection.pgconn.tls_info().is_some()))
     }
 
     /// The text of the last error, `bytes`.
-    #[getter]
-    fn error_message<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let text = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+    #[getter(error_message)]
+    fn message_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let text = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Self::bytes(py, &text)
     }
 
     /// The text of the last error, `str`.
     #[pyo3(signature = (encoding=""))]
-    fn get_error_message(&self, encoding: &str) -> String {
+    #[pyo3(name = "get_error_message")]
+    fn error_text(&self, encoding: &str) -> String {
         let _ = encoding;
-        let text = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         text.trim_end().to_owned()
     }
 
     /// Called with a `PGresult` for each notice; `None`: nobody is.
     #[getter]
     fn notice_handler(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let handlers = self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner);
-        handlers.notice.as_ref().map(|handler| handler.clone_ref(py))
+        let handlers = self
+            .shared
+            .handlers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        handlers
+            .notice
+            .as_ref()
+            .map(|handler| handler.clone_ref(py))
     }
 
     #[setter]
     fn set_notice_handler(&self, handler: Option<Py<PyAny>>) {
-        self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner).notice = handler;
+        self.shared
+            .handlers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .notice = handler;
     }
 
     /// Called with a `PGnotify` for each notification; `None`: they wait for `notifies()`.
     #[getter]
     fn notify_handler(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let handlers = self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner);
-        handlers.notify.as_ref().map(|handler| handler.clone_ref(py))
+        let handlers = self
+            .shared
+            .handlers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        handlers
+            .notify
+            .as_ref()
+            .map(|handler| handler.clone_ref(py))
     }
 
     #[setter]
     fn set_notify_handler(&self, handler: Option<Py<PyAny>>) {
-        self.shared.handlers.lock().unwrap_or_else(PoisonError::into_inner).notify = handler;
+        self.shared
+            .handlers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .notify = handler;
     }
 
     /// Runs commands and waits for the last result, errors included.
@@ -285,7 +347,10 @@ impl PGconn {
         let query = Some(Arc::new(Query::new(command)));
         let result = PGresult::new(Arc::new(result), query);
         let text = result.message_text("utf-8");
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        *self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = text;
         Ok(result)
     }
 
@@ -344,7 +409,9 @@ impl PGconn {
 
     /// The settings of the session, for transformers.
     fn _session(&self) -> SessionRef {
-        SessionRef { handle: self.shared.session.clone() }
+        SessionRef {
+            handle: self.shared.session.clone(),
+        }
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
@@ -354,7 +421,10 @@ impl PGconn {
         } else {
             "BAD".to_owned()
         };
-        format!("<psycoxide.pq.PGconn [{status}] at 0x{:x}>", slf.as_ptr() as usize)
+        format!(
+            "<psycoxide.pq.PGconn [{status}] at 0x{:x}>",
+            slf.as_ptr() as usize
+        )
     }
 }
 

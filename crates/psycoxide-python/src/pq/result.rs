@@ -32,13 +32,25 @@ impl PGresult {
     /// An error that is no result of a query.
     pub fn failure(fields: Box<ErrorFields>, query: Option<Arc<Query>>) -> PGresult {
         let empty = QueryResult::empty(ExecStatus::FatalError);
-        PGresult::new(Arc::new(QueryResult { error: Some(fields), ..empty }), query)
+        PGresult::new(
+            Arc::new(QueryResult {
+                error: Some(fields),
+                ..empty
+            }),
+            query,
+        )
     }
 
     /// A notice.
     pub fn notice(fields: Box<ErrorFields>) -> PGresult {
         let empty = QueryResult::empty(ExecStatus::NonfatalError);
-        PGresult::new(Arc::new(QueryResult { error: Some(fields), ..empty }), None)
+        PGresult::new(
+            Arc::new(QueryResult {
+                error: Some(fields),
+                ..empty
+            }),
+            None,
+        )
     }
 
     /// The result itself.
@@ -64,8 +76,13 @@ impl PGresult {
     }
 
     fn full_message(&self) -> String {
-        let Some(fields) = self.fields() else { return String::new() };
-        let query = self.query.as_ref().map(|query| String::from_utf8_lossy(query.text()));
+        let Some(fields) = self.fields() else {
+            return String::new();
+        };
+        let query = self
+            .query
+            .as_ref()
+            .map(|query| String::from_utf8_lossy(query.text()));
         message::of_fields(fields, query.as_deref())
     }
 
@@ -83,8 +100,8 @@ impl PGresult {
     }
 
     /// The error's text with its severity, `bytes`; empty if it is no error.
-    #[getter]
-    fn error_message<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    #[getter(error_message)]
+    fn message_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let mut text = self.full_message();
         if !text.is_empty() {
             text.push('\n');
@@ -94,7 +111,8 @@ impl PGresult {
 
     /// The error's text without its severity, `str`.
     #[pyo3(signature = (encoding=String::from("utf-8")))]
-    fn get_error_message(&self, encoding: String) -> String {
+    #[pyo3(name = "get_error_message")]
+    fn error_text(&self, encoding: String) -> String {
         self.message_text(&encoding)
     }
 
@@ -134,7 +152,9 @@ impl PGresult {
 
     /// The format of a column: 0 text, 1 binary.
     fn fformat<'py>(&self, py: Python<'py>, column_number: i64) -> PyResult<Bound<'py, PyAny>> {
-        let format = self.field(column_number).map_or_else(Default::default, |field| field.format);
+        let format = self
+            .field(column_number)
+            .map_or_else(Default::default, |field| field.format);
         crate::adapt::formats::to_python(py, format)
     }
 
@@ -177,7 +197,9 @@ impl PGresult {
         else {
             return Ok(None);
         };
-        let Some(body) = self.result.rows.row(row) else { return Ok(None) };
+        let Some(body) = self.result.rows.row(row) else {
+            return Ok(None);
+        };
         match data_row::column(body, column) {
             Ok(value) => Ok(value.map(|value| PyBytes::new(py, value))),
             Err(error) => Err(crate::error::OperationalError::new_err(error.to_string())),
@@ -193,7 +215,10 @@ impl PGresult {
     /// The type of a parameter of a described statement.
     fn param_type(&self, param_number: i64) -> u32 {
         let index = usize::try_from(param_number).ok();
-        index.and_then(|index| self.result.parameter_types.get(index)).copied().unwrap_or(0)
+        index
+            .and_then(|index| self.result.parameter_types.get(index))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The command tag, `bytes`.
@@ -225,6 +250,9 @@ impl PGresult {
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         let status = format!("{:?}", slf.get().result.status);
-        format!("<psycoxide.pq.PGresult [{status}] at 0x{:x}>", slf.as_ptr() as usize)
+        format!(
+            "<psycoxide.pq.PGresult [{status}] at 0x{:x}>",
+            slf.as_ptr() as usize
+        )
     }
 }
