@@ -19,6 +19,10 @@ use psycoxide_transport::{SocketOptions, Stream, TlsConnector};
 
 use crate::error::Error;
 
+/// How long an attempt to connect may take if nobody says: psycopg's default, about as long as
+/// Linux tries to reach a host that does not answer. No connection is waited for without end.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(130);
+
 /// Where a host is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostAddress {
@@ -124,7 +128,7 @@ impl ConnectOptions {
             dbname: config.dbname.clone(),
             options: config.options.clone().unwrap_or_default(),
             parameters,
-            connect_timeout: config.connect_timeout,
+            connect_timeout: Some(config.connect_timeout.unwrap_or(CONNECT_TIMEOUT)),
             startup_parameters: config.server_parameters().into_iter().map(own).collect(),
             ssl_mode: ssl_mode(config.ssl.mode),
             direct_tls: config.ssl.negotiation == config::SslNegotiation::Direct,

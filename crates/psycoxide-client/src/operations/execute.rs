@@ -280,9 +280,13 @@ impl Execute {
         else {
             return Err(Error::Misuse("nothing was sent"));
         };
-        exchange(pgconn, |_: &mut PgConn, event| {
+        exchange(pgconn, |pgconn: &mut PgConn, event| {
             match event {
                 Event::Result(result) => {
+                    if result.status == ExecStatus::CopyIn {
+                        // There are no data to come: the caller will be told to use copy().
+                        pgconn.machine_mut().copy_fail(b"COPY FROM STDIN needs copy()")?;
+                    }
                     if *closing > 0 {
                         *closing -= 1;
                         return Ok(None);
