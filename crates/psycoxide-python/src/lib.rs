@@ -3,7 +3,7 @@
 //! - `connection`, `cursor`, `connect`, `query`: what the classes of the package inherit and call;
 //! - `operation`, `driver`, `event_loop`: who runs operations, in a thread or on an event loop;
 //! - `shared`, `turn`, `fork`, `news`: one connection and the objects that share it;
-//! - `adapt`: values; `pq`: the low level with libpq's names; `conninfo`;
+//! - `adapt`: values; `pq`: the low level with libpq's names; `conninfo`; `sql`;
 //! - `error`: the one place that makes the package's exceptions;
 //! - `raw`: the only unsafe code.
 
@@ -22,6 +22,7 @@ pub mod pq;
 pub mod query;
 pub mod raw;
 pub mod shared;
+pub mod sql;
 pub mod turn;
 
 use pyo3::prelude::*;
@@ -32,10 +33,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     adapt::register(module.py(), module)?;
     conninfo::register(module)?;
     fork::register(module)?;
+    sql::register(module)?;
     module.add_class::<connect::Connector>()?;
     module.add_class::<connection::ConnectionBase>()?;
     module.add_class::<cursor::CursorBase>()?;
-    module.add_class::<pq::notify::PGnotify>()?;
+    module.add_class::<pq::escaping::Escaping>()?;
     module.add_class::<pq::pgconn::PGconn>()?;
     module.add_class::<pq::result::PGresult>()?;
     Ok(())

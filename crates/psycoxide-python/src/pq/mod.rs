@@ -1,6 +1,7 @@
 //! `psycoxide.pq`: the connection and its results with libpq's names.
 
 pub mod enums;
+pub mod escaping;
 pub mod message;
 pub mod notify;
 pub mod pgconn;

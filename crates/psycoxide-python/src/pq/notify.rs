@@ -1,11 +1,11 @@
-//! `psycoxide.pq.PGnotify`.
+//! Notifications as `psycoxide.pq.PGnotify`, which is a named tuple in Python.
 
 use psycoxide_connection::Notification;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyType};
 
 /// A notification, as the server sent it.
-#[pyclass(frozen, module = "psycoxide.pq")]
 #[derive(Debug)]
 pub struct PGnotify {
     notification: Notification,
@@ -18,32 +18,18 @@ impl PGnotify {
     }
 }
 
-#[pymethods]
-impl PGnotify {
-    /// The channel, `bytes` in the connection's encoding.
-    #[getter]
-    fn relname<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.notification.channel)
-    }
+impl<'py> IntoPyObject<'py> for PGnotify {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
 
-    /// The process that notified.
-    #[getter]
-    fn be_pid(&self) -> u32 {
-        self.notification.pid
-    }
-
-    /// The payload, `bytes`, maybe empty.
-    #[getter]
-    fn extra<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.notification.payload)
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "PGnotify(relname={:?}, be_pid={}, extra={:?})",
-            String::from_utf8_lossy(&self.notification.channel),
-            self.notification.pid,
-            String::from_utf8_lossy(&self.notification.payload)
-        )
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let Notification { channel, pid, payload, .. } = self.notification;
+        CLASS.import(py, "psycoxide.pq", "PGnotify")?.call1((
+            PyBytes::new(py, &channel),
+            pid,
+            PyBytes::new(py, &payload),
+        ))
     }
 }
