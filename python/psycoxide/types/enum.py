@@ -5,7 +5,10 @@ See `Enumerated Types <https://www.postgresql.org/docs/current/datatype-enum.htm
 
 from __future__ import annotations
 
+from .._core import _dump
 from .._typeinfo import COMMON_COLUMNS, REGTYPE, TypeInfo
+from ..adapt import Dumper
+from ..pq._enums import Format
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._base.connection import BaseConnection
+    from ..abc import AdaptContext, Buffer
 
 
 class EnumInfo(TypeInfo):
@@ -41,3 +45,29 @@ SELECT {COMMON_COLUMNS}, ARRAY(
 ) AS labels
 FROM pg_catalog.pg_type AS t
 WHERE t.oid = {REGTYPE} AND t.typtype = 'e'"""
+
+
+class EnumDumper(Dumper):
+    """Members of an `Enum` to their name, as text; the server finds out the type."""
+
+    _native = "enum"
+
+    def dump(self, obj: Any) -> Buffer | None:
+        return _dump("enum", 0, self, obj)
+
+
+class EnumBinaryDumper(EnumDumper):
+    """Members of an `Enum` to their name, binary; the server finds out the type."""
+
+    format = Format.BINARY
+    _native = "enum"
+
+    def dump(self, obj: Any) -> Buffer | None:
+        return _dump("enum", 1, self, obj)
+
+
+def register_default_adapters(context: AdaptContext) -> None:
+    """Register the adapters of this module."""
+    # As text by choice: the server may take the value for another type's.
+    context.adapters.register_dumper("enum.Enum", EnumBinaryDumper)
+    context.adapters.register_dumper("enum.Enum", EnumDumper)

@@ -286,11 +286,11 @@ impl LoadCodec {
         }))
     }
 
-    /// The codec for the text of an array type.
-    pub fn array_text(element: Oid, delimiter: u8) -> LoadCodec {
+    /// The codec for an array type.
+    pub fn array(element: Oid, delimiter: u8, format: Format) -> LoadCodec {
         LoadCodec {
             kind: LoadKind::Array { element, delimiter },
-            format: Format::Text,
+            format,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! ([`codec`]) and is never called, a user's class is. Settings of the session that values depend
 //! on are in [`session`].
 
+mod builtin;
 pub mod codec;
 pub mod dump;
 pub mod encoding;
@@ -32,6 +33,7 @@ pub fn register(_py: Python<'_>, module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<registry::AdaptersMap>()?;
     module.add_class::<transformer::Transformer>()?;
     module.add_class::<session::SessionRef>()?;
+    module.add_function(wrap_pyfunction!(builtin::builtin_types, module)?)?;
     module.add_function(wrap_pyfunction!(python_api::dump, module)?)?;
     module.add_function(wrap_pyfunction!(python_api::load, module)?)?;
     module.add_function(wrap_pyfunction!(python_api::quote, module)?)?;

@@ -154,7 +154,7 @@ pub fn get_dumper<'py>(
         .find_dumper(&class, format)
         .map_err(Failure::into_exception)?;
     let registry = tx.get().registry();
-    let dumper = Transformer::python_dumper(tx, &registry, &class, format, &found.class)?;
+    let dumper = Transformer::python_dumper(tx, &registry, &class, format, &found)?;
     dumper.instance_for(tx.py(), obj)
 }
 
@@ -232,7 +232,7 @@ pub fn set_dumper_types(
             Ok(match class.native {
                 Some(codec) => Dumper::Native(codec),
                 None => {
-                    let instance = class.class.bind(py).call1((py.None(), tx))?;
+                    let instance = class.class.get(py)?.call1((py.None(), tx))?;
                     Dumper::Python(Arc::new(PythonDumper::of_instance(instance)))
                 }
             })

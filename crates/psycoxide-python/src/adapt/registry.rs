@@ -20,7 +20,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 use rustc_hash::FxHashMap;
 
-use super::codec::{DumpCodec, LoadCodec};
+use super::builtin;
+use super::codec::{DumpCodec, DumpKind, LoadCodec};
 use super::error::{Failure, ProgrammingError, Result, class_name};
 use super::formats;
 
@@ -28,18 +29,35 @@ use super::formats;
 #[derive(Debug)]
 pub struct DumperClass {
     /// The Python class.
-    pub class: Py<PyType>,
+    pub class: ClassRef,
     /// How to dump without calling the class.
     pub native: Option<DumpCodec>,
 }
 
 /// A loader class and what is known about it.
+#[derive(Debug)]
 pub struct LoaderClass {
-    class: PyOnceLock<Py<PyType>>,
-    /// How to make the class, if nobody has asked for it yet.
-    array: Option<ArrayType>,
+    /// The Python class.
+    pub class: ClassRef,
     /// How to load without calling the class.
     pub native: Option<LoadCodec>,
+}
+
+/// A Python class that may still have to be imported or made.
+pub struct ClassRef {
+    class: PyOnceLock<Py<PyType>>,
+    origin: Origin,
+}
+
+/// Where a class comes from.
+#[derive(Clone, Debug)]
+enum Origin {
+    /// It was registered.
+    Given,
+    /// A module of `psycoxide.types`, and a name in it.
+    Builtin(&'static str, &'static str),
+    /// A function of `psycoxide.types.array` makes it.
+    Array(ArrayType, &'static str),
 }
 
 /// An array type whose adapter classes are made when somebody asks for them: there are 76 of
@@ -52,51 +70,80 @@ struct ArrayType {
     delimiter: u8,
 }
 
-impl std::fmt::Debug for LoaderClass {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("LoaderClass")
-            .field("native", &self.native)
-            .finish_non_exhaustive()
-    }
-}
-
-impl LoaderClass {
-    fn new(class: &Bound<'_, PyType>) -> PyResult<LoaderClass> {
-        let native = LoadCodec::of_class(class)?;
+impl ClassRef {
+    fn given(class: &Bound<'_, PyType>) -> ClassRef {
         let known = PyOnceLock::new();
         let _ = known.set(class.py(), class.clone().unbind());
-        Ok(LoaderClass {
+        ClassRef {
             class: known,
-            array: None,
-            native,
-        })
+            origin: Origin::Given,
+        }
     }
 
-    /// The Python class.
-    pub fn class<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyType>> {
-        let class = self.class.get_or_try_init(py, || match &self.array {
-            Some(array) => array.make_class(py, "_make_loader").map(Bound::unbind),
-            None => Err(PyValueError::new_err("loader without a class")),
+    fn later(origin: Origin) -> ClassRef {
+        ClassRef {
+            class: PyOnceLock::new(),
+            origin,
+        }
+    }
+
+    /// A class of `psycoxide.types`, imported when it is asked for.
+    pub fn builtin(module: &'static str, name: &'static str) -> ClassRef {
+        Self::later(Origin::Builtin(module, name))
+    }
+
+    /// The class.
+    pub fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyType>> {
+        let class = self.class.get_or_try_init(py, || {
+            let class = match &self.origin {
+                Origin::Given => return Err(PyValueError::new_err("an adapter without a class")),
+                Origin::Builtin(module, name) => py
+                    .import(format!("psycoxide.types.{module}"))?
+                    .getattr(*name)?,
+                Origin::Array(array, maker) => {
+                    let delimiter = [array.delimiter];
+                    let arguments = (
+                        &*array.name,
+                        array.array,
+                        array.element,
+                        delimiter.as_slice(),
+                    );
+                    py.import("psycoxide.types.array")?
+                        .getattr(*maker)?
+                        .call1(arguments)?
+                }
+            };
+            Ok(class.cast_into::<PyType>()?.unbind())
         })?;
         Ok(class.bind(py).clone())
     }
 }
 
-impl ArrayType {
-    fn make_class<'py>(&self, py: Python<'py>, maker: &str) -> PyResult<Bound<'py, PyType>> {
-        let module = py.import(intern!(py, "psycoxide.types.array"))?;
-        let delimiter = [self.delimiter];
-        let arguments = (&*self.name, self.array, self.element, delimiter.as_slice());
-        Ok(module.getattr(maker)?.call1(arguments)?.cast_into()?)
+impl std::fmt::Debug for ClassRef {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_tuple("ClassRef")
+            .field(&self.origin)
+            .finish()
     }
 }
 
-/// A dumper found by OID: there already, or to be made for an array type.
-#[derive(Clone, Debug)]
-enum OidDumper {
-    Class(Arc<DumperClass>),
-    Array(ArrayType),
+impl DumperClass {
+    fn new(class: &Bound<'_, PyType>) -> PyResult<DumperClass> {
+        Ok(DumperClass {
+            class: ClassRef::given(class),
+            native: DumpCodec::of_class(class)?,
+        })
+    }
+}
+
+impl LoaderClass {
+    fn new(class: &Bound<'_, PyType>) -> PyResult<LoaderClass> {
+        Ok(LoaderClass {
+            class: ClassRef::given(class),
+            native: LoadCodec::of_class(class)?,
+        })
+    }
 }
 
 /// A type's entry holds the type too: a map keyed by address must keep the address taken.
@@ -113,7 +160,7 @@ type Shared<K, V> = Arc<FxHashMap<K, V>>;
 pub struct Registry {
     by_type: [Shared<usize, TypeEntry>; 3],
     by_name: [Shared<String, Arc<DumperClass>>; 3],
-    by_oid: [Shared<Oid, OidDumper>; 2],
+    by_oid: [Shared<Oid, Arc<DumperClass>>; 2],
     loaders: [Shared<Oid, Arc<LoaderClass>>; 2],
     /// Differs from that of every registry with other contents.
     pub version: u64,
@@ -141,6 +188,87 @@ impl Registry {
     #[inline]
     pub fn loader_of(&self, oid: Oid, format: Format) -> Option<&Arc<LoaderClass>> {
         self.loaders[format as usize].get(&oid)
+    }
+
+    /// Registers a dumper of the package for a class that may not be imported yet; for none, by
+    /// what it writes only.
+    pub(super) fn add_builtin_dumper(
+        &mut self,
+        name: &str,
+        class: Option<&Bound<'_, PyType>>,
+        dumper: DumperClass,
+    ) {
+        let dumper = Arc::new(dumper);
+        let Some(codec) = dumper.native else {
+            return;
+        };
+        if codec.oid != 0 {
+            let by_oid = &mut self.by_oid[codec.format as usize];
+            Arc::make_mut(by_oid).insert(codec.oid, Arc::clone(&dumper));
+        }
+        for format in [ParameterFormat::Auto, parameter_format(codec.format)] {
+            if let Some(class) = class {
+                self.set_dumper(format, class, Arc::clone(&dumper));
+            } else if !name.is_empty() {
+                let names = &mut self.by_name[format_index(format)];
+                Arc::make_mut(names).insert(name.to_owned(), Arc::clone(&dumper));
+            }
+        }
+    }
+
+    /// Registers a loader of the package.
+    pub(super) fn add_builtin_loader(&mut self, oid: Oid, format: Format, loader: LoaderClass) {
+        Arc::make_mut(&mut self.loaders[format as usize]).insert(oid, Arc::new(loader));
+    }
+
+    /// Registers an array type. What it replaces comes back.
+    pub(super) fn add_array(
+        &mut self,
+        name: &str,
+        array: Oid,
+        element: Oid,
+        delimiter: u8,
+    ) -> impl Sized + use<> {
+        let array_type = ArrayType {
+            name: name.into(),
+            element,
+            array,
+            delimiter,
+        };
+        let loaders = [
+            (
+                ClassRef::later(Origin::Array(array_type.clone(), "_make_loader")),
+                LoadCodec::array(element, delimiter, Format::Text),
+            ),
+            (
+                ClassRef::builtin("array", "ArrayBinaryLoader"),
+                LoadCodec::array(element, delimiter, Format::Binary),
+            ),
+        ];
+        let replaced_loaders = loaders.map(|(class, native)| {
+            let loader = LoaderClass {
+                class,
+                native: Some(native),
+            };
+            let loaders = &mut self.loaders[native.format as usize];
+            Arc::make_mut(loaders).insert(array, Arc::new(loader))
+        });
+        let dumpers = [
+            (Format::Text, "_make_dumper"),
+            (Format::Binary, "_make_binary_dumper"),
+        ];
+        let replaced_dumpers = dumpers.map(|(format, maker)| {
+            let dumper = DumperClass {
+                class: ClassRef::later(Origin::Array(array_type.clone(), maker)),
+                native: Some(DumpCodec {
+                    kind: DumpKind::List { element, delimiter },
+                    format,
+                    oid: array,
+                }),
+            };
+            Arc::make_mut(&mut self.by_oid[format as usize]).insert(array, Arc::new(dumper))
+        });
+        (replaced_loaders, replaced_dumpers)
     }
 
     fn set_dumper(
@@ -285,23 +413,7 @@ impl AdaptersMap {
         format: Format,
     ) -> PyResult<Arc<DumperClass>> {
         let found = self.snapshot().by_oid[format as usize].get(&oid).cloned();
-        match found {
-            Some(OidDumper::Class(dumper)) => Ok(dumper),
-            Some(OidDumper::Array(array)) => {
-                let maker = match format {
-                    Format::Text => "_make_dumper",
-                    Format::Binary => "_make_binary_dumper",
-                };
-                let class = array.make_class(py, maker)?;
-                let dumper = Arc::new(DumperClass::new(&class)?);
-                self.change(|registry| {
-                    let by_oid = &mut registry.by_oid[format as usize];
-                    Arc::make_mut(by_oid).insert(oid, OidDumper::Class(Arc::clone(&dumper)))
-                });
-                Ok(dumper)
-            }
-            None => Err(self.no_dumper_for_oid(py, oid, format)),
-        }
+        found.ok_or_else(|| self.no_dumper_for_oid(py, oid, format))
     }
 
     #[cold]
@@ -325,15 +437,6 @@ fn qualified_name(py: Python<'_>, class: &Bound<'_, PyType>) -> Option<String> {
     let module = class.getattr(intern!(py, "__module__")).ok()?;
     let name = class.getattr(intern!(py, "__qualname__")).ok()?;
     Some(format!("{module}.{name}"))
-}
-
-impl DumperClass {
-    fn new(class: &Bound<'_, PyType>) -> PyResult<DumperClass> {
-        Ok(DumperClass {
-            class: class.clone().unbind(),
-            native: DumpCodec::of_class(class)?,
-        })
-    }
 }
 
 #[pymethods]
@@ -396,7 +499,7 @@ impl AdaptersMap {
         let by_oid = |registry: &mut Registry| {
             (oid != 0).then(|| {
                 let by_oid = &mut registry.by_oid[format as usize];
-                Arc::make_mut(by_oid).insert(oid, OidDumper::Class(Arc::clone(&entry)))
+                Arc::make_mut(by_oid).insert(oid, Arc::clone(&entry))
             })
         };
         if cls.is_none() {
@@ -463,7 +566,7 @@ impl AdaptersMap {
         let dumper = self
             .find_dumper(cls, format)
             .map_err(Failure::into_exception)?;
-        Ok(dumper.class.bind(py).clone())
+        dumper.class.get(py)
     }
 
     /// The dumper class that writes this PostgreSQL type in this format.
@@ -474,7 +577,7 @@ impl AdaptersMap {
         format: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyType>> {
         let dumper = self.find_dumper_by_oid(py, oid, formats::format_of(format)?)?;
-        Ok(dumper.class.bind(py).clone())
+        dumper.class.get(py)
     }
 
     /// The loader class for a PostgreSQL type in this format, or None.
@@ -488,7 +591,7 @@ impl AdaptersMap {
             .snapshot()
             .loader_of(oid, formats::format_of(format)?)
             .cloned();
-        loader.map(|loader| loader.class(py)).transpose()
+        loader.map(|loader| loader.class.get(py)).transpose()
     }
 
     /// Registers an array type whose classes are made when they are asked for.
@@ -499,38 +602,18 @@ impl AdaptersMap {
         array: Oid,
         element: Oid,
         delimiter: &[u8],
-        binary_loader: &Bound<'_, PyType>,
     ) -> PyResult<()> {
         let [delimiter] = *delimiter else {
             return Err(PyValueError::new_err("an array's delimiter is one byte"));
         };
-        let array_type = ArrayType {
-            name: name.into(),
-            element,
-            array,
-            delimiter,
-        };
-        let text = Arc::new(LoaderClass {
-            class: PyOnceLock::new(),
-            array: Some(array_type.clone()),
-            native: Some(LoadCodec::array_text(element, delimiter)),
-        });
-        let binary = Arc::new(LoaderClass::new(binary_loader)?);
-        self.change(|registry| {
-            let [text_loaders, binary_loaders] = &mut registry.loaders;
-            let replaced = (
-                Arc::make_mut(text_loaders).insert(array, text),
-                Arc::make_mut(binary_loaders).insert(array, binary),
-            );
-            let [text_dumpers, binary_dumpers] = &mut registry.by_oid;
-            let dumper = OidDumper::Array(array_type);
-            (
-                replaced,
-                Arc::make_mut(text_dumpers).insert(array, dumper.clone()),
-                Arc::make_mut(binary_dumpers).insert(array, dumper),
-            )
-        });
+        self.change(|registry| registry.add_array(name, array, element, delimiter));
         Ok(())
+    }
+
+    /// Registers the adapters of the package.
+    #[pyo3(name = "_register_builtins")]
+    fn register_builtins(&self, py: Python<'_>) {
+        self.change(|registry| builtin::register(py, registry));
     }
 }
 

@@ -22,7 +22,7 @@ use super::load::Loader;
 use super::load::python::PythonLoader;
 use super::load::row::RowLoaders;
 use super::python_api;
-use super::registry::{AdaptersMap, LoaderClass, Registry};
+use super::registry::{AdaptersMap, DumperClass, LoaderClass, Registry};
 use super::session::{Session, SessionHandle, SessionRef};
 
 /// The base and the whole of `psycoxide.adapt.Transformer`.
@@ -135,7 +135,7 @@ impl Transformer {
         registry: &Registry,
         class: &Bound<'py, PyType>,
         format: ParameterFormat,
-        dumper_class: &Py<PyType>,
+        dumper_class: &DumperClass,
     ) -> PyResult<Arc<PythonDumper>> {
         let this = slf.get();
         let key = (class.as_type_ptr() as usize, format);
@@ -148,7 +148,7 @@ impl Transformer {
                 return Ok(dumper);
             }
         }
-        let dumper = PythonDumper::new(dumper_class.bind(slf.py()), class, slf, format)?;
+        let dumper = PythonDumper::new(&dumper_class.class.get(slf.py())?, class, slf, format)?;
         let dumper = Arc::new(dumper);
         let replaced = this.state().dumpers.insert(key, Arc::clone(&dumper));
         drop(replaced);
@@ -199,7 +199,7 @@ impl Transformer {
                 return Ok(loader);
             }
         }
-        let loader = Arc::new(PythonLoader::new(&class.class(slf.py())?, oid, slf)?);
+        let loader = Arc::new(PythonLoader::new(&class.class.get(slf.py())?, oid, slf)?);
         let replaced = this
             .state()
             .loaders

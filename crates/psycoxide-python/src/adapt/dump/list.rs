@@ -98,7 +98,7 @@ fn fixed_dumper<'py>(
             let format = parameter_format(format);
             let of = example.get_type();
             let dumper =
-                Transformer::python_dumper(cx.transformer, cx.registry, &of, format, &class.class)?;
+                Transformer::python_dumper(cx.transformer, cx.registry, &of, format, &class)?;
             Ok(Dumper::Python(dumper))
         }
     }

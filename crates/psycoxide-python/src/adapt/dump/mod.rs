@@ -81,13 +81,8 @@ impl<'py> DumpContext<'_, 'py> {
             Some(codec) => Ok(Dumper::Native(codec)),
             None => {
                 let registry = self.registry;
-                let dumper = Transformer::python_dumper(
-                    self.transformer,
-                    registry,
-                    &class,
-                    format,
-                    &dumper.class,
-                )?;
+                let dumper =
+                    Transformer::python_dumper(self.transformer, registry, &class, format, dumper)?;
                 Ok(Dumper::Python(dumper))
             }
         }
