@@ -113,10 +113,9 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         return self
 
     async def __anext__(self) -> Row:
-        row = self._fetchone()
-        if row is None and self._at_end():
+        if not self._has_more():
             raise StopAsyncIteration
-        return row
+        return self._fetchone()
 
     async def scroll(self, value: int, mode: str = "relative") -> None:
         """Move to another row of the current result: the one fetched next.

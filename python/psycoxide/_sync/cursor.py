@@ -114,10 +114,9 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         return self
 
     def __next__(self) -> Row:
-        row = self._fetchone()
-        if row is None and self._at_end():
+        if not self._has_more():
             raise StopIteration
-        return row
+        return self._fetchone()
 
     def scroll(self, value: int, mode: str = "relative") -> None:
         """Move to another row of the current result: the one fetched next.

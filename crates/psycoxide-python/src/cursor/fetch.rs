@@ -140,6 +140,14 @@ impl CursorBase {
             .map(Some)
     }
 
+    /// Whether there are rows left. Fails where there is nothing to fetch from.
+    fn _has_more(&self) -> PyResult<bool> {
+        self.check_fetchable()?;
+        let inner = self.lock();
+        let rows = inner.results.current().map_or(0, |result| result.rows.len());
+        Ok(inner.results.position() < rows)
+    }
+
     /// The next `size` rows, fewer at the end.
     fn _fetchmany<'py>(slf: &Bound<'py, Self>, size: usize) -> PyResult<Bound<'py, PyList>> {
         let source = Self::source(slf)?;
@@ -149,18 +157,24 @@ impl CursorBase {
             size
         };
         let range = slf.get().claim(size);
-        source
-            .loaders
-            .load_rows(&source.transformer, &source.result.rows, range, &source.maker)
+        source.loaders.load_rows(
+            &source.transformer,
+            &source.result.rows,
+            range,
+            &source.maker,
+        )
     }
 
     /// All rows that are left.
     fn _fetchall<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let source = Self::source(slf)?;
         let range = slf.get().claim(usize::MAX);
-        source
-            .loaders
-            .load_rows(&source.transformer, &source.result.rows, range, &source.maker)
+        source.loaders.load_rows(
+            &source.transformer,
+            &source.result.rows,
+            range,
+            &source.maker,
+        )
     }
 
     /// Moves to another row of the current result.
