@@ -20,6 +20,7 @@ from . import rows as rows
 from . import types as types
 from ._async.connection import AsyncConnection as AsyncConnection
 from ._async.cursor import AsyncCursor as AsyncCursor
+from ._async.pipeline import AsyncPipeline as AsyncPipeline
 from ._async.transaction import AsyncTransaction as AsyncTransaction
 from ._base.connection import BaseConnection as BaseConnection
 from ._base.info import ConnectionInfo as ConnectionInfo
@@ -39,6 +40,7 @@ from ._errors_base import ProgrammingError as ProgrammingError
 from ._errors_base import Warning as Warning
 from ._sync.connection import Connection as Connection
 from ._sync.cursor import Cursor as Cursor
+from ._sync.pipeline import Pipeline as Pipeline
 from ._sync.transaction import Transaction as Transaction
 from ._tpc import Xid as Xid
 from .dbapi20 import BINARY as BINARY
