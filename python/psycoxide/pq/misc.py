@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from . import abc
 
 # The severity that libpq puts before a message, in whatever language the server speaks.
-_SEVERITY = re.compile(r"(?!.*[a-z])[^\W\d_]+ ?:  ")
+_SEVERITY = re.compile(r"([^\W\d_]+) ?:  ")
 
 _DEFAULT_PORTS = {"libpq": "5432", "yugabyte": "5433"}
 
@@ -38,7 +38,9 @@ def strip_severity(msg: str) -> str:
     around it.
     """
     match = _SEVERITY.match(msg)
-    return (msg[match.end() :] if match else msg).strip()
+    if match and match[1] == match[1].upper():
+        msg = msg[match.end() :]
+    return msg.strip()
 
 
 def version_pretty(version: int) -> str:

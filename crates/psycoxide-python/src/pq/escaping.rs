@@ -23,9 +23,9 @@ use crate::error::{self, OperationalError};
 ///
 /// All arguments and results are bytes. Without a connection, `escape_literal` and
 /// `escape_identifier` are not possible, and the others do not know what the session will be like:
-/// `escape_string` then doubles backslashes, which is safe in any session but right only where
-/// `standard_conforming_strings` is off, and `escape_bytea` writes the form that is right where it
-/// is on, as it is by default.
+/// `escape_string` then takes the text for UTF-8 and doubles backslashes, which is safe in any
+/// session but right only where `standard_conforming_strings` is off, and `escape_bytea` writes the
+/// form that is right where it is on, as it is by default.
 #[pyclass(frozen, subclass, module = "psycoxide.pq")]
 #[derive(Debug)]
 pub struct Escaping {
