@@ -1,4 +1,8 @@
 //! The two byte queues of a connection: what was received and not yet handled, what is to be sent.
+//!
+//! Neither shows its bytes in `Debug`: passwords and keys pass through.
+
+use std::fmt;
 
 /// The first size of the receive buffer, and the size it falls back to.
 const INITIAL: usize = 16 * 1024;
@@ -8,7 +12,7 @@ const READ: usize = 128 * 1024;
 const KEEP: usize = 512 * 1024;
 
 /// Bytes received. Invariant: `start <= end <= storage.len()`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Incoming {
     storage: Vec<u8>,
     start: usize,
@@ -73,8 +77,14 @@ impl Incoming {
     }
 }
 
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Incoming({} bytes)", self.pending().len())
+    }
+}
+
 /// Bytes to send. Invariant: `sent <= bytes.len()`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
@@ -103,12 +113,32 @@ impl Outgoing {
             if self.bytes.capacity() > KEEP {
                 self.bytes = Vec::new();
             }
+        } else if self.sent > READ && self.sent * 2 > self.bytes.len() {
+            // While the peer reads slowly and more is appended the queue is never empty.
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
         }
+    }
+
+    /// How many bytes are held, those sent included: a mark to [`truncate`](Self::truncate) to.
+    pub(crate) fn mark(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets what was appended since the mark, of which nothing was sent.
+    pub(crate) fn truncate(&mut self, mark: usize) {
+        self.bytes.truncate(mark);
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Outgoing::default();
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outgoing({} bytes)", self.pending().len())
     }
 }
 
@@ -165,5 +195,29 @@ mod tests {
         assert_eq!(outgoing.pending(), b"cdef");
         outgoing.consume(4);
         assert!(outgoing.pending().is_empty());
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_does_not_grow() {
+        let mut outgoing = Outgoing::default();
+        outgoing.buffer().extend_from_slice(&[0; 10]);
+        let (mut appended, mut seen) = (10u32, 0u32);
+        for _ in 0..10_000 {
+            let piece: Vec<u8> = (appended..appended + 1000).map(|n| n as u8).collect();
+            if appended == 10 {
+                outgoing.consume(10);
+                seen = 10;
+            }
+            outgoing.buffer().extend_from_slice(&piece);
+            appended += 1000;
+            let count = outgoing.pending().len().min(999);
+            for byte in &outgoing.pending()[..count] {
+                assert_eq!(*byte, seen as u8);
+                seen += 1;
+            }
+            outgoing.consume(count);
+            assert!(!outgoing.pending().is_empty());
+        }
+        assert!(outgoing.bytes.len() < 4 * READ);
     }
 }

@@ -29,6 +29,6 @@ pub mod result;
 pub use error::Error;
 pub use event::{Event, Notification};
 pub use machine::{BackendKey, Machine};
-pub use query::Command;
+pub use query::{Checkpoint, Command};
 pub use result::{ExecStatus, QueryResult, RowSet};
 pub use startup::{EncryptionAnswer, StartupOptions};

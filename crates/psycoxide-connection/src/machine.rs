@@ -196,7 +196,11 @@ impl Machine {
                 }
             }
             let pending = self.incoming.pending();
-            let Some(frame) = frame::peek(pending)? else {
+            let limit = match &self.phase {
+                Phase::Startup(startup) => startup.length_limit(),
+                _ => u32::MAX,
+            };
+            let Some(frame) = frame::peek_limited(pending, limit)? else {
                 return Ok(None);
             };
             let Some(message) = pending.get(..frame.length) else {
@@ -228,13 +232,14 @@ impl Machine {
                     }
                     Phase::Startup(startup) => {
                         if let Message::BackendKeyData { pid, key } = message {
+                            startup.check_authenticated(frame.tag)?;
                             self.backend_key = Some(BackendKey {
                                 pid,
                                 secret: key.into(),
                             });
                             None
                         } else if let Message::ReadyForQuery(status) = message {
-                            startup.finished()?;
+                            startup.check_authenticated(frame.tag)?;
                             self.protocol_minor = startup.protocol_minor();
                             self.used_password = startup.used_password();
                             self.transaction_status = status;
@@ -250,8 +255,8 @@ impl Machine {
                             if self.queries.is_idle() {
                                 self.farewell = Some(Box::new(fields));
                             } else {
+                                self.queries.end_copy_in(&mut self.outgoing);
                                 self.queries.handle_error(fields);
-                                self.queries.sync_after_copy(&mut self.outgoing);
                             }
                             None
                         } else {
@@ -297,6 +302,7 @@ impl Machine {
 
     /// Ends the machine: nothing is sent or understood any more.
     pub fn close(&mut self) {
+        self.used_password = self.used_password();
         self.phase = Phase::Closed;
         self.incoming.clear();
         self.outgoing.clear();

@@ -2,7 +2,7 @@
 
 use psycoxide_protocol::{Oid, frontend};
 
-use super::{Command, Kind};
+use super::{Command, Kind, Stage};
 use crate::error::Error;
 use crate::machine::Machine;
 
@@ -14,11 +14,15 @@ impl Machine {
     /// A simple query: one or more statements without parameters, results in text.
     ///
     /// # Errors
-    /// When the text contains a NUL byte or the connection is not ready.
+    /// When the text contains a NUL byte, the connection is not ready, or commands of the extended
+    /// protocol stand before it without a Sync.
     pub fn query(&mut self, sql: &[u8], chunk: usize) -> Result<(), Error> {
         self.check_ready()?;
+        if !self.queries.is_synced() {
+            return Err(Error::Misuse("a simple query must be preceded by a Sync"));
+        }
         frontend::query(self.outgoing.buffer(), sql)?;
-        self.queries.push(Kind::Simple, chunk);
+        self.queries.push(Kind::Simple { answered: false }, chunk);
         Ok(())
     }
 
@@ -38,6 +42,10 @@ impl Machine {
         let named_parse = command.parse.is_some() && !command.statement.is_empty();
         let kind = Kind::Execute {
             named_parse,
+            stage: match command.parse {
+                Some(_) => Stage::Parse,
+                None => Stage::Bind,
+            },
             fields: command.fields,
         };
         self.queries.push(kind, command.chunk);
@@ -142,4 +150,27 @@ impl Machine {
         frontend::flush(self.outgoing.buffer());
         Ok(())
     }
+
+    /// A point to come back to with [`rewind`](Self::rewind).
+    #[inline]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            outgoing: self.outgoing.mark(),
+            commands: self.queries.queue.len(),
+        }
+    }
+
+    /// Forgets the commands queued since the checkpoint: when one of several that belong together
+    /// cannot be encoded. Nothing may have been sent or handled since.
+    pub fn rewind(&mut self, checkpoint: &Checkpoint) {
+        self.outgoing.truncate(checkpoint.outgoing);
+        self.queries.queue.truncate(checkpoint.commands);
+    }
+}
+
+/// How much was queued at some point; see [`Machine::checkpoint`].
+#[derive(Debug)]
+pub struct Checkpoint {
+    outgoing: usize,
+    commands: usize,
 }

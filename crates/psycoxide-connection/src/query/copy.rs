@@ -7,7 +7,8 @@ use std::sync::Arc;
 use psycoxide_protocol::backend::{CopyResponse, Field};
 use psycoxide_protocol::frontend;
 
-use super::{CopyState, Queries};
+use super::{CopyState, Kind, Queries};
+use crate::buffer::Outgoing;
 use crate::error::Error;
 use crate::event::Event;
 use crate::machine::Machine;
@@ -15,8 +16,14 @@ use crate::result::{ExecStatus, QueryResult};
 
 impl Queries {
     /// The result that announces a COPY: columns without names, of which only the format is known.
-    pub(super) fn begin_copy(&mut self, state: CopyState, response: &CopyResponse) -> Event {
+    pub(super) fn begin_copy(
+        &mut self,
+        state: CopyState,
+        simple: bool,
+        response: &CopyResponse,
+    ) -> Event {
         self.copy = state;
+        self.extended_copy = !simple && state != CopyState::Out;
         let status = match state {
             CopyState::In => ExecStatus::CopyIn,
             CopyState::Out => ExecStatus::CopyOut,
@@ -41,6 +48,25 @@ impl Queries {
             fields: Arc::from(fields),
             ..QueryResult::empty(status)
         })
+    }
+
+    /// After the last message of a COPY to the server, or its error.
+    ///
+    /// The server ignores a Sync while it takes data. So the one sent behind the command is lost
+    /// and is sent again; unless the server failed before it came to read it (a trigger, a target
+    /// that cannot be written to). From here the two cannot be told apart: after an error it may
+    /// say once more that it is ready.
+    pub(crate) fn end_copy_in(&mut self, outgoing: &mut Outgoing) {
+        let synced = || {
+            self.queue
+                .iter()
+                .any(|entry| matches!(entry.kind, Kind::Sync))
+        };
+        if self.extended_copy && synced() {
+            frontend::sync(outgoing.buffer());
+            self.resent_sync = true;
+        }
+        self.extended_copy = false;
     }
 }
 
@@ -101,6 +127,6 @@ impl Machine {
             CopyState::Both => CopyState::Out,
             _ => CopyState::None,
         };
-        self.queries.sync_after_copy(&mut self.outgoing);
+        self.queries.end_copy_in(&mut self.outgoing);
     }
 }

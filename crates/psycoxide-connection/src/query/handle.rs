@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use psycoxide_protocol::backend::Message;
-use psycoxide_protocol::{TransactionStatus, frame, frontend};
+use psycoxide_protocol::{TransactionStatus, frame};
 
-use super::{CopyState, Entry, Kind, Queries};
-use crate::buffer::{Incoming, Outgoing};
+use super::{CopyState, Entry, Kind, Queries, Stage};
+use crate::buffer::Incoming;
 use crate::error::Error;
 use crate::event::Event;
 use crate::result::ExecStatus;
@@ -77,49 +77,92 @@ impl Queries {
         transaction_status: &mut TransactionStatus,
     ) -> Result<Option<Event>, Error> {
         let Some(entry) = self.queue.front_mut() else {
-            return Err(Error::Unexpected {
-                tag,
-                expecting: "no command is running",
-            });
+            return self.handle_stray(tag, &message, "no command is running");
         };
-        let simple = matches!(entry.kind, Kind::Simple);
+        let simple = matches!(entry.kind, Kind::Simple { .. });
+        // Where a simple query stands shows in what has been described.
+        let completing = match &entry.kind {
+            Kind::Simple { .. } => true,
+            Kind::Execute { stage, .. } => *stage == Stage::Completion,
+            _ => false,
+        } && self.copy == CopyState::None;
+        let undescribed = self.fields.is_none();
         match (&mut entry.kind, message) {
-            (Kind::Simple | Kind::Sync, Message::ReadyForQuery(status)) => {
+            (Kind::Simple { answered: true } | Kind::Sync, Message::ReadyForQuery(status))
+                if undescribed && self.copy == CopyState::None =>
+            {
                 self.queue.pop_front();
                 self.aborted = false;
-                self.fields = None;
                 *transaction_status = status;
                 Ok(Some(Event::Ready(status)))
             }
-            (Kind::Execute { named_parse, .. }, Message::ParseComplete) => {
+            (
+                Kind::Execute {
+                    named_parse,
+                    stage: stage @ Stage::Parse,
+                    ..
+                },
+                Message::ParseComplete,
+            ) => {
+                *stage = Stage::Bind;
                 Ok(named_parse.then_some(Event::StatementParsed))
             }
-            (Kind::Execute { fields, .. }, Message::BindComplete) => {
+            (
+                Kind::Execute {
+                    fields,
+                    stage: stage @ Stage::Bind,
+                    ..
+                },
+                Message::BindComplete,
+            ) => {
                 self.fields = fields.take();
+                *stage = match self.fields {
+                    Some(_) => Stage::Completion,
+                    None => Stage::Description,
+                };
                 Ok(None)
             }
-            (Kind::Simple | Kind::Execute { .. }, Message::RowDescription(fields)) => {
+            (
+                Kind::Execute {
+                    stage: stage @ Stage::Description,
+                    ..
+                },
+                Message::RowDescription(fields),
+            ) => {
+                *stage = Stage::Completion;
                 self.fields = Some(Arc::from(fields));
                 Ok(None)
             }
-            (Kind::Execute { .. }, Message::NoData) => Ok(None),
-            (Kind::Simple | Kind::Execute { .. }, Message::CommandComplete { tag }) => {
-                let rows = self.fields.is_some();
-                let status = if rows {
-                    ExecStatus::TuplesOk
-                } else {
+            (
+                Kind::Execute {
+                    stage: stage @ Stage::Description,
+                    ..
+                },
+                Message::NoData,
+            ) => {
+                *stage = Stage::Completion;
+                Ok(None)
+            }
+            (Kind::Simple { .. }, Message::RowDescription(fields)) if completing && undescribed => {
+                self.fields = Some(Arc::from(fields));
+                Ok(None)
+            }
+            (_, Message::CommandComplete { tag }) if completing => {
+                let status = if undescribed {
                     ExecStatus::CommandOk
+                } else {
+                    ExecStatus::TuplesOk
                 };
-                self.end(simple, status, tag)
+                Ok(Some(self.end(status, tag)))
             }
-            (Kind::Simple | Kind::Execute { .. }, Message::EmptyQueryResponse) => {
-                self.end(simple, ExecStatus::EmptyQuery, b"")
-            }
-            (Kind::Execute { .. }, Message::PortalSuspended) => {
-                self.end(false, ExecStatus::TuplesOk, b"")
+            (_, Message::EmptyQueryResponse)
+                if completing && self.rows.is_empty() && (undescribed || !simple) =>
+            {
+                self.fields = None;
+                Ok(Some(self.end(ExecStatus::EmptyQuery, b"")))
             }
             (Kind::Prepare, Message::ParseComplete) | (Kind::Close, Message::CloseComplete) => {
-                self.end(false, ExecStatus::CommandOk, b"")
+                Ok(Some(self.end(ExecStatus::CommandOk, b"")))
             }
             (Kind::Describe, Message::ParameterDescription(types)) => {
                 self.parameter_types = types;
@@ -127,21 +170,17 @@ impl Queries {
             }
             (Kind::Describe, Message::RowDescription(fields)) => {
                 self.fields = Some(Arc::from(fields));
-                self.end(false, ExecStatus::CommandOk, b"")
+                Ok(Some(self.end(ExecStatus::CommandOk, b"")))
             }
-            (Kind::Describe, Message::NoData) => self.end(false, ExecStatus::CommandOk, b""),
-            (Kind::Simple | Kind::Execute { .. }, Message::CopyInResponse(response)) => {
-                // While it takes data the server ignores Sync, so the one that stands behind this
-                // command is lost.
-                self.resend_sync = !simple;
-                Ok(Some(self.begin_copy(CopyState::In, &response)))
+            (Kind::Describe, Message::NoData) => Ok(Some(self.end(ExecStatus::CommandOk, b""))),
+            (_, Message::CopyInResponse(response)) if completing && undescribed => {
+                Ok(Some(self.begin_copy(CopyState::In, simple, &response)))
             }
-            (Kind::Simple | Kind::Execute { .. }, Message::CopyOutResponse(response)) => {
-                Ok(Some(self.begin_copy(CopyState::Out, &response)))
+            (_, Message::CopyOutResponse(response)) if completing && undescribed => {
+                Ok(Some(self.begin_copy(CopyState::Out, simple, &response)))
             }
-            (Kind::Simple | Kind::Execute { .. }, Message::CopyBothResponse(response)) => {
-                self.resend_sync = !simple;
-                Ok(Some(self.begin_copy(CopyState::Both, &response)))
+            (_, Message::CopyBothResponse(response)) if completing && undescribed => {
+                Ok(Some(self.begin_copy(CopyState::Both, simple, &response)))
             }
             (_, Message::CopyData(data))
                 if matches!(self.copy, CopyState::Out | CopyState::Both) =>
@@ -149,38 +188,44 @@ impl Queries {
                 Ok(Some(Event::CopyData(data.to_vec())))
             }
             (_, Message::CopyDone) if matches!(self.copy, CopyState::Out | CopyState::Both) => {
-                if self.copy == CopyState::Both {
-                    self.copy = CopyState::In;
-                } else {
-                    self.copy = CopyState::None;
-                }
+                self.copy = match self.copy {
+                    CopyState::Both => CopyState::In,
+                    _ => CopyState::None,
+                };
                 Ok(None)
             }
-            _ => Err(Error::Unexpected {
-                tag,
-                expecting: "a command is being answered",
-            }),
+            (_, message) => self.handle_stray(tag, &message, "a command is being answered"),
         }
     }
 
-    fn end(
+    /// A message that is not legal here; but for the ReadyForQuery that a COPY may have left over.
+    #[cold]
+    fn handle_stray(
         &mut self,
-        simple: bool,
-        status: ExecStatus,
-        tag: &[u8],
+        tag: u8,
+        message: &Message<'_>,
+        expecting: &'static str,
     ) -> Result<Option<Event>, Error> {
-        self.copy = CopyState::None;
-        let result = self.take_result(status, tag);
-        if !simple {
-            self.queue.pop_front();
+        if matches!(message, Message::ReadyForQuery(_)) && std::mem::take(&mut self.spare_ready) {
+            return Ok(None);
         }
-        Ok(Some(Event::Result(result)))
+        Err(Error::Unexpected { tag, expecting })
     }
 
-    /// After an error in the middle of a COPY to the server: the Sync that ends the command.
-    pub(crate) fn sync_after_copy(&mut self, outgoing: &mut Outgoing) {
-        if std::mem::take(&mut self.resend_sync) {
-            frontend::sync(outgoing.buffer());
+    /// The result that ends the first command, or one of the statements of a simple query.
+    fn end(&mut self, status: ExecStatus, tag: &[u8]) -> Event {
+        // What was sent later than a Sync in doubt is answered: its ReadyForQuery is behind us.
+        self.spare_ready = false;
+        self.resent_sync = false;
+        match self.queue.front_mut() {
+            Some(Entry {
+                kind: Kind::Simple { answered },
+                ..
+            }) => *answered = true,
+            _ => {
+                self.queue.pop_front();
+            }
         }
+        Event::Result(self.take_result(status, tag))
     }
 }

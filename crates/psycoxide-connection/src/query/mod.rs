@@ -5,8 +5,8 @@
 //!
 //! | command | messages | ends with |
 //! |---|---|---|
-//! | simple query | results, each ending in CommandComplete, EmptyQueryResponse or ErrorResponse | ReadyForQuery |
-//! | execute | ParseComplete?, BindComplete, RowDescription or NoData, DataRow…, CommandComplete | any of the last, or ErrorResponse |
+//! | simple query | results, at least one, each ending in CommandComplete, EmptyQueryResponse or ErrorResponse | ReadyForQuery |
+//! | execute | ParseComplete?, BindComplete, RowDescription or NoData (unless known), DataRow…, CommandComplete | any of the last, or ErrorResponse |
 //! | prepare | ParseComplete | that, or ErrorResponse |
 //! | describe | ParameterDescription?, RowDescription or NoData | the last, or ErrorResponse |
 //! | close | CloseComplete | that, or ErrorResponse |
@@ -29,6 +29,8 @@ use psycoxide_protocol::backend::{ErrorFields, Field};
 
 use crate::event::Event;
 use crate::result::{ExecStatus, QueryResult, RowSet, no_fields};
+
+pub use commands::Checkpoint;
 
 /// One execution of a statement: what goes into Parse, Bind, Describe and Execute.
 #[derive(Clone, Debug)]
@@ -55,15 +57,28 @@ pub struct Command<'a> {
 /// What a command in the queue is, as far as its answers differ.
 #[derive(Debug)]
 enum Kind {
-    Simple,
+    Simple {
+        /// A result has come: without any, the server may not say that it is ready.
+        answered: bool,
+    },
     Prepare,
     Execute {
         named_parse: bool,
+        stage: Stage,
         fields: Option<Arc<[Field]>>,
     },
     Describe,
     Close,
     Sync,
+}
+
+/// The message that an execution waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Parse,
+    Bind,
+    Description,
+    Completion,
 }
 
 #[derive(Debug)]
@@ -93,13 +108,14 @@ pub(crate) struct Queries {
     /// The description of the result that is coming in, once it is known.
     fields: Option<Arc<[Field]>>,
     rows: RowSet,
-    /// Rows of this result have been handed out already.
-    streaming: bool,
     parameter_types: Vec<Oid>,
     copy: CopyState,
-    /// The Sync sent behind the command in COPY was swallowed by the server: send another at the
-    /// end of the data.
-    resend_sync: bool,
+    /// The command in COPY is one of the extended protocol and takes data still.
+    extended_copy: bool,
+    /// A Sync was sent again for the command in COPY, see [`Queries::end_copy_in`].
+    resent_sync: bool,
+    /// The server may say once more that it is ready than there are commands to be ready after.
+    spare_ready: bool,
 }
 
 impl Queries {
@@ -128,7 +144,7 @@ impl Queries {
         if self.aborted {
             match self.queue.front() {
                 Some(Entry {
-                    kind: Kind::Sync | Kind::Simple,
+                    kind: Kind::Sync | Kind::Simple { .. },
                     ..
                 })
                 | None => None,
@@ -148,9 +164,17 @@ impl Queries {
         self.queue.push_back(Entry { kind, chunk });
     }
 
+    /// Whether a simple query may follow: after an error the server would skip it, and never
+    /// answer, if no Sync stood before it.
+    fn is_synced(&self) -> bool {
+        match self.queue.back() {
+            Some(entry) => matches!(entry.kind, Kind::Sync | Kind::Simple { .. }),
+            None => !self.aborted,
+        }
+    }
+
     /// Takes the result that has come in.
     fn take_result(&mut self, status: ExecStatus, command_tag: &[u8]) -> QueryResult {
-        self.streaming = false;
         QueryResult {
             status,
             fields: self.fields.take().unwrap_or_else(no_fields),
@@ -163,7 +187,6 @@ impl Queries {
 
     /// Takes the rows so far, as part of a result that goes on.
     fn take_chunk(&mut self, chunk: usize) -> QueryResult {
-        self.streaming = true;
         let status = if chunk == 1 {
             ExecStatus::SingleTuple
         } else {
@@ -181,15 +204,16 @@ impl Queries {
         self.fields = None;
         self.rows = RowSet::default();
         self.parameter_types = Vec::new();
-        self.streaming = false;
         self.copy = CopyState::None;
-        match self.queue.front().map(|entry| &entry.kind) {
+        match self.queue.front_mut().map(|entry| &mut entry.kind) {
             // The end of a simple query is its ReadyForQuery, also after an error; an error at a
             // Sync (its implicit commit failed) is answered by ReadyForQuery as well.
-            Some(Kind::Simple | Kind::Sync) | None => {}
+            Some(Kind::Simple { answered }) => *answered = true,
+            Some(Kind::Sync) | None => {}
             Some(_) => {
                 self.queue.pop_front();
                 self.aborted = true;
+                self.spare_ready = std::mem::take(&mut self.resent_sync);
             }
         }
         self.queued.push_back(Event::Result(QueryResult {

@@ -5,7 +5,7 @@
 mod encryption;
 
 use psycoxide_protocol::backend::{Authentication, Message};
-use psycoxide_protocol::{ProtocolVersion, frontend};
+use psycoxide_protocol::{ProtocolVersion, frame, frontend};
 
 use crate::auth::{Authenticator, Progress};
 use crate::error::Error;
@@ -69,9 +69,11 @@ impl Startup {
             Message::Authentication(request) if !self.authenticated => {
                 self.authenticate(request, outgoing)
             }
-            Message::NegotiateProtocolVersion { newest_minor, .. } if !self.authenticated => {
-                if newest_minor < self.minimum_protocol_minor || newest_minor > self.protocol_minor
-                {
+            // It can only offer less than was asked for.
+            Message::NegotiateProtocolVersion { newest_minor, .. }
+                if !self.authenticated && newest_minor <= self.protocol_minor =>
+            {
+                if newest_minor < self.minimum_protocol_minor {
                     return Err(Error::ProtocolVersion {
                         offered: newest_minor,
                         minimum: self.minimum_protocol_minor,
@@ -101,15 +103,24 @@ impl Startup {
         }
     }
 
-    /// Checks that the server may say that it is ready.
-    pub(crate) fn finished(&self) -> Result<(), Error> {
+    /// Checks that the server may say what it says only to a client that it has let in.
+    pub(crate) fn check_authenticated(&self, tag: u8) -> Result<(), Error> {
         if self.authenticated {
             return Ok(());
         }
         Err(Error::Unexpected {
-            tag: b'Z',
+            tag,
             expecting: "the client is being authenticated",
         })
+    }
+
+    /// The greatest length of a message: not every peer that can be reached is a server.
+    pub(crate) fn length_limit(&self) -> u32 {
+        if self.authenticated {
+            u32::MAX
+        } else {
+            frame::UNAUTHENTICATED_LIMIT
+        }
     }
 
     pub(crate) fn protocol_minor(&self) -> u32 {
