@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from .. import _core
 
-# unasync: remove
-import asyncio
-
-# unasync: end
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    # unasync: remove
+    import asyncio
+
+    # unasync: end
     from typing import Any
 
     from ..pq import PGconn
@@ -25,6 +24,9 @@ async def connect(parameters: dict[str, Any]) -> PGconn:
     # return _core.Connector(parameters, False).run()
     # unasync: end
     # unasync: remove
+    # Imported here: a program without asyncio shall not pay for it.
+    import asyncio
+
     connector = _core.Connector(parameters, True)
     loop = asyncio.get_running_loop()
     answer: object = None
@@ -49,6 +51,8 @@ async def cancel(pgconn: PGconn, timeout: float) -> None:
     # pgconn._cancel(timeout)
     # unasync: end
     # unasync: remove
+    import asyncio
+
     await asyncio.get_running_loop().run_in_executor(None, pgconn._cancel, timeout)
 
 
@@ -56,6 +60,8 @@ async def _wait_for_socket(
     loop: asyncio.AbstractEventLoop, fd: int, read: bool, write: bool, seconds: float | None
 ) -> None:
     """Wait until the socket is ready, or the time is over."""
+    import asyncio
+
     ready = loop.create_future()
 
     def wake() -> None:
@@ -81,6 +87,7 @@ async def _resolve(
     loop: asyncio.AbstractEventLoop, host: str, port: int, seconds: float | None
 ) -> object:
     """Resolve a host name: a list of addresses and ports, an exception, `None` without time."""
+    import asyncio
     import socket
 
     try:

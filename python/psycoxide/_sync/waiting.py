@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from .. import _core
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
