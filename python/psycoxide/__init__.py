@@ -58,6 +58,51 @@ from .dbapi20 import TimestampFromTicks as TimestampFromTicks
 from .postgres import adapters as adapters
 from .version import __version__ as __version__
 
+__all__ = [
+    "AsyncConnection",
+    "AsyncCursor",
+    "AsyncPipeline",
+    "AsyncTransaction",
+    "BINARY",
+    "BaseConnection",
+    "Binary",
+    "Column",
+    "Connection",
+    "ConnectionInfo",
+    "Cursor",
+    "DATETIME",
+    "DataError",
+    "DatabaseError",
+    "Date",
+    "DateFromTicks",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "IsolationLevel",
+    "NUMBER",
+    "NotSupportedError",
+    "Notify",
+    "OperationalError",
+    "Pipeline",
+    "ProgrammingError",
+    "ROWID",
+    "Rollback",
+    "STRING",
+    "Time",
+    "TimeFromTicks",
+    "Timestamp",
+    "TimestampFromTicks",
+    "Transaction",
+    "Warning",
+    "Xid",
+    "apilevel",
+    "connect",
+    "paramstyle",
+    "threadsafety",
+    "install_as_psycopg",
+]
+
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(after_in_child=_core._after_fork_in_child)
 
