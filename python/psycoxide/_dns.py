@@ -155,11 +155,12 @@ class Rfc2782Resolver:
             left.sort(key=lambda record: record.weight)
             while left:
                 chosen = random.randint(0, sum(record.weight for record in left))
-                for index, record in enumerate(left):
+                for record in left:
                     chosen -= record.weight
                     if chosen <= 0:
                         break
-                ordered.append(left.pop(index))
+                left.remove(record)
+                ordered.append(record)
         return ordered
 
     def _attempts(self, params: dict[str, Any]) -> list[HostPort] | None:
@@ -201,7 +202,7 @@ class Rfc2782Resolver:
 
 
 def _split(value: object) -> list[str]:
-    return "".split(",") if value is None else str(value).split(",")
+    return [""] if value is None else str(value).split(",")
 
 
 def _matching(params: dict[str, Any], keyword: str, hosts: list[str], what: str) -> list[str]:
@@ -242,4 +243,5 @@ def _async_resolver() -> AsyncResolver:
 def _dns_exception() -> type[Exception]:
     from dns.exception import DNSException
 
-    return DNSException
+    exception: type[Exception] = DNSException
+    return exception

@@ -25,14 +25,22 @@ from .sql import SQL, Composable, Composed, Identifier, Literal, Placeholder, _i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from string.templatelib import Interpolation
-    from typing import Any, NoReturn, TypeAlias
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, NoReturn, Protocol, TypeAlias
 
     from .abc import AdaptContext, Template
 
     # Writes a parameter into the query: its placeholder, or the value.
     PlaceParameter: TypeAlias = Callable[[Any, PyFormat], bytes]
+
+    class Interpolation(Protocol):
+        """A value in a template: `string.templatelib.Interpolation`."""
+
+        value: Any
+        expression: str
+        conversion: str | None
+        format_spec: str
+
 
 _PARAMETER_FORMATS = {"": PyFormat.AUTO, **{member.value: member for member in PyFormat}}
 
@@ -80,7 +88,7 @@ def join(joiner: str, items: Sequence[Any]) -> Template:
 
     :raises TypeError: if one of the items is no template.
     """
-    template: type[Template] | None = None
+    template: type[Any] | None = None
     parts: list[Any] = []
     for item in items:
         if not _is_template(item):
@@ -89,14 +97,15 @@ def join(joiner: str, items: Sequence[Any]) -> Template:
             template = type(item)
         else:
             parts.append(joiner)
-        parts.extend(item)
+        parts.extend(_items(item))
     assert template is not None, "there is no Template to make without one"
-    return template(*parts)
+    joined: Template = template(*parts)
+    return joined
 
 
 def _parts(template: Template, transformer: Transformer, place: PlaceParameter) -> Iterator[bytes]:
     encoding = transformer.encoding
-    for item in template:
+    for item in _items(template):
         if isinstance(item, str):
             yield item.encode(encoding)
             continue
@@ -127,6 +136,12 @@ def _parts(template: Template, transformer: Transformer, place: PlaceParameter) 
                 _wrong_value(wanted, value, item)
         else:
             raise e.ProgrammingError(f"format {spec!r} not supported in query; got {_shown(item)}")
+
+
+def _items(template: Any) -> Iterable[str | Interpolation]:
+    """The texts and values of a template in their order; older Pythons' stand-in has none."""
+    items: Iterable[str | Interpolation] = template
+    return items
 
 
 def _check_is_for(value: Any, spec: str, item: Interpolation) -> None:

@@ -92,8 +92,8 @@ def set_default_profile(name: Literal["yugabyte", "libpq"]) -> None:
                defaulted too
     ========== ============================ ======================================
 
-    psycoxide starts with `"yugabyte"`; :func:`psycoxide.install_as_psycopg` chooses `"libpq"`, which
-    programs written for psycopg expect. Connections that are open already are not touched.
+    psycoxide starts with `"yugabyte"`; :func:`psycoxide.install_as_psycopg` chooses `"libpq"`,
+    which programs written for psycopg expect. Connections that are open already are not touched.
     Environment variables and the service file come before either. An error of `connect()` says
     where each part of the address came from.
 

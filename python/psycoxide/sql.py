@@ -25,16 +25,12 @@ from .adapt import Transformer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from typing import Any, TypeGuard, overload
 
     from typing_extensions import LiteralString
 
     from .abc import AdaptContext, Template
-else:
-
-    def overload(function):
-        return function
 
 
 def quote(obj: Any, context: AdaptContext | None = None) -> str:
@@ -219,11 +215,12 @@ class SQL(Composable):
             parts.append(_composable(value))
         return Composed(parts)
 
-    @overload
-    def join(self, seq: Iterable[Template]) -> Template: ...
+    if TYPE_CHECKING:
 
-    @overload
-    def join(self, seq: Iterable[Any]) -> Composed: ...
+        @overload
+        def join(self, seq: Iterable[Template]) -> Template: ...
+        @overload
+        def join(self, seq: Iterable[Any]) -> Composed: ...
 
     def join(self, seq: Iterable[Any]) -> Composed | Template:
         """The items with this text between them.

@@ -291,9 +291,7 @@ class PGconn(Protocol):
 
     # Passwords.
 
-    def encrypt_password(
-        self, passwd: bytes, user: bytes, algorithm: bytes | None = None
-    ) -> bytes:
+    def encrypt_password(self, passwd: bytes, user: bytes, algorithm: bytes | None = None) -> bytes:
         """A password as the server stores it."""
 
     def change_password(self, user: bytes, passwd: bytes) -> None:

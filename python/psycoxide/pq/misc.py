@@ -20,9 +20,7 @@ _SEVERITY = re.compile(r"([^\W\d_]+) ?:  ")
 _DEFAULT_PORTS = {"libpq": "5432", "yugabyte": "5433"}
 
 
-def error_message(
-    obj: abc.PGconn | abc.PGresult | abc.PGcancelConn, encoding: str = ""
-) -> str:
+def error_message(obj: abc.PGconn | abc.PGresult | abc.PGcancelConn, encoding: str = "") -> str:
     """The last error of a connection, or that of a result, without its severity.
 
     :param encoding: the codec of the text, for objects that do not know theirs. What it cannot
