@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 
+from ._core import _dump
+from .adapt import Dumper
+from .pq._enums import Format
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+    from .abc import AdaptContext, Buffer
 
 
 class DBAPITypeObject:
@@ -98,3 +104,32 @@ def TimestampFromTicks(ticks: float) -> dt.datetime:
 
 # Counted from here, for `datetime.fromtimestamp` knows no moment before it on some systems.
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
+
+class BinaryTextDumper(Dumper):
+    """:class:`Binary` to `bytea`, as text."""
+
+    oid = 17
+    _native = "binary"
+
+    def dump(self, obj: Binary | Buffer) -> Buffer | None:
+        wrapped = obj if isinstance(obj, Binary) else Binary(obj)
+        return _dump("binary", 0, self, wrapped)
+
+
+class BinaryBinaryDumper(Dumper):
+    """:class:`Binary` to `bytea`, binary."""
+
+    oid = 17
+    format = Format.BINARY
+    _native = "binary"
+
+    def dump(self, obj: Binary | Buffer) -> Buffer | None:
+        wrapped = obj if isinstance(obj, Binary) else Binary(obj)
+        return _dump("binary", 1, self, wrapped)
+
+
+def register_dbapi20_adapters(context: AdaptContext) -> None:
+    """Register the adapters of this module."""
+    context.adapters.register_dumper(Binary, BinaryTextDumper)
+    context.adapters.register_dumper(Binary, BinaryBinaryDumper)

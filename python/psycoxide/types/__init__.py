@@ -1,22 +1,24 @@
-"""Types of the database: what is known about them, and the adapters, a module for each family."""
+"""Types of the database: what is known about them, and the adapters, a module for each family.
+
+The modules are imported when they are first used: the core knows their classes by name.
+"""
 
 from .._typeinfo import TypeInfo as TypeInfo
 from .._typeinfo import TypesRegistry as TypesRegistry
 
-#: Modules that are loaded when they are first asked for; `psycoxide.types.json` needs no import.
-_LAZY_MODULES = {
-    *("array", "bool", "composite", "datetime", "enum", "json", "multirange", "net", "none"),
-    *("numeric", "numpy", "range", "string", "uuid"),
-}
+_MODULES = frozenset(
+    ("array", "bool", "composite", "datetime", "enum", "json", "multirange", "net", "none")
+    + ("numeric", "numpy", "range", "string", "uuid")
+)
 
 
 def __getattr__(name: str) -> object:
-    if name in _LAZY_MODULES:
-        from importlib import import_module
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY_MODULES})
+    return sorted({*globals(), *_MODULES})

@@ -42,18 +42,24 @@ class BaseListDumper(RecursiveDumper):
             return self.cls
         element = self._element_dumper(obj)
         if element is None:
-            return self.cls
+            return self._key_without_elements()
         item, dumper = element
         return (self.cls, dumper.get_key(item, self._element_format()))
 
     def upgrade(self, obj: list[Any], format: PyFormat) -> BaseListDumper:
         element = None if self.oid else self._element_dumper(obj)
         if element is None:
-            return self if self.oid else ListDumper(self.cls, self._tx)
+            return self if self.oid else self._without_elements()
         dumper = type(self)(self.cls, self._tx)
         dumper.sub_dumper = element[1]
         dumper.oid = self._array_oid(element[1].oid)
         return dumper
+
+    def _key_without_elements(self) -> DumperKey:
+        return self.cls
+
+    def _without_elements(self) -> BaseListDumper:
+        return self
 
     def _element_format(self) -> PyFormat:
         return PyFormat.from_pq(self.format)
@@ -67,7 +73,7 @@ class BaseListDumper(RecursiveDumper):
         format = self._element_format()
         tx = self._tx
         if len(examples) == 1:
-            (cls, item), = examples.items()
+            ((cls, item),) = examples.items()
             if issubclass(tx.adapters.get_dumper(cls, format), IntDumper):
                 item = max(max(items), -min(items) - 1)
             return item, tx.get_dumper(item, format)
@@ -75,16 +81,12 @@ class BaseListDumper(RecursiveDumper):
         if len(dumpers) > 1:
             names = ", ".join(sorted(cls.__name__ for cls in examples))
             raise errors.DataError(f"cannot dump lists of mixed types; got: {names}")
-        return item_of(examples), tx.get_dumper(item_of(examples), format)
+        item = next(iter(examples.values()))
+        return item, tx.get_dumper(item, format)
 
     def _array_oid(self, element_oid: int) -> int:
         info = self._tx.adapters.types.get(element_oid) if element_oid else None
         return info.array_oid if info else 0
-
-
-def item_of(examples: dict[type, Any]) -> Any:
-    """Any of the examples."""
-    return next(iter(examples.values()))
 
 
 def _elements(obj: list[Any], path: list[int]) -> Iterator[Any]:
@@ -121,6 +123,14 @@ class ListBinaryDumper(BaseListDumper):
     def dump(self, obj: list[Any]) -> Buffer | None:
         return _dump("array", 1, self, obj)
 
+    # A binary array has to say what its elements are; a text only looks empty.
+
+    def _key_without_elements(self) -> DumperKey:
+        return (self.cls,)
+
+    def _without_elements(self) -> BaseListDumper:
+        return ListDumper(self.cls, self._tx)
+
     def _array_oid(self, element_oid: int) -> int:
         # A binary array says what its elements are: text, if they do not know.
         return super()._array_oid(element_oid) or super()._array_oid(_TEXT)
@@ -151,6 +161,15 @@ class ArrayBinaryLoader(RecursiveLoader):
     def load(self, data: Buffer) -> list[Any]:
         value: list[Any] = _load("array", 1, self, data)
         return value
+
+
+def check_info(info: TypeInfo | None) -> None:
+    """Refuse the `None` that `fetch()` returns for a type that does not exist.
+
+    :raises TypeError: if there is no information.
+    """
+    if info is None:
+        raise TypeError("no info passed. Is the requested type available in the database?")
 
 
 def register_array(info: TypeInfo, context: AdaptContext | None = None) -> None:

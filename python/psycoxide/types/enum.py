@@ -5,19 +5,23 @@ See `Enumerated Types <https://www.postgresql.org/docs/current/datatype-enum.htm
 
 from __future__ import annotations
 
-from .._core import _dump
+from .._core import _dump, _load
+from .._errors_base import DataError
 from .._typeinfo import COMMON_COLUMNS, REGTYPE, TypeInfo
-from ..adapt import Dumper
+from ..adapt import Dumper, Loader
 from ..pq._enums import Format
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from enum import Enum
-    from typing import Any
+    from typing import Any, TypeAlias, TypeVar
 
     from .._base.connection import BaseConnection
     from ..abc import AdaptContext, Buffer
+
+    E = TypeVar("E", bound=Enum)
+    EnumMapping: TypeAlias = Mapping[E, str] | Sequence[tuple[E, str]] | None
 
 
 class EnumInfo(TypeInfo):
@@ -64,6 +68,112 @@ class EnumBinaryDumper(EnumDumper):
 
     def dump(self, obj: Any) -> Buffer | None:
         return _dump("enum", 1, self, obj)
+
+
+class _EnumLoader(Loader):
+    """The base of the loaders of registered enumerations, from text."""
+
+    #: The members by their labels.
+    _members: dict[str, Enum]
+
+    def load(self, data: Buffer) -> Enum:
+        value: Enum = _load("enum", 0, self, data)
+        return value
+
+
+class _EnumBinaryLoader(_EnumLoader):
+    """The base of the loaders of registered enumerations, binary."""
+
+    format = Format.BINARY
+
+
+class _RegisteredEnumDumper(EnumDumper):
+    """The base of the dumpers of registered enumerations, as text."""
+
+    #: The labels of the members.
+    _labels: dict[Enum, str]
+
+    def dump(self, obj: Any) -> Buffer | None:
+        try:
+            label = self._labels[obj]
+        except KeyError:
+            raise DataError(f"{obj!r} is no value of the enum") from None
+        return label.encode(_encoding(self.connection))
+
+
+class _RegisteredEnumBinaryDumper(_RegisteredEnumDumper):
+    """The base of the dumpers of registered enumerations, binary."""
+
+    format = Format.BINARY
+
+
+def _encoding(connection: BaseConnection[Any] | None) -> str:
+    encoding = connection.info.encoding if connection else "utf-8"
+    # Whatever SQL_ASCII holds, it most probably is this.
+    return "utf-8" if encoding == "ascii" else encoding
+
+
+def register_enum(
+    info: EnumInfo,
+    context: AdaptContext | None = None,
+    enum: type[E] | None = None,
+    *,
+    mapping: EnumMapping[E] = None,
+) -> None:
+    """Make an enumerated type known: load it as members of an `Enum`, and dump those as it.
+
+    :param context: the connection, cursor or map to tell; every connection made from now on by
+        default.
+    :param enum: the class; made of the labels by default.
+    :param mapping: the label of each member, as a mapping or as pairs, where it is not the
+        member's name; of several members with one label the last one is loaded.
+    :raises TypeError: if `info` is `None`.
+    """
+    from .array import check_info
+
+    check_info(info)
+    if enum is None:
+        from enum import Enum as Base
+
+        made: Any = Base(info.name.title(), tuple(info.labels), module=__name__)
+        enum = made
+
+    info.enum = enum
+    members, labels = _mapped(info, enum, mapping)
+    info.register(context)
+    if context is None:
+        from ..postgres import adapters
+    else:
+        adapters = context.adapters
+
+    name = enum.__name__
+    for loader in (_EnumLoader, _EnumBinaryLoader):
+        attributes = {"__module__": __name__, "_members": members, "_native": "enum"}
+        suffix = loader.__name__.removeprefix("_Enum")
+        adapters.register_loader(info.oid, type(f"{name}{suffix}", (loader,), attributes))
+    # As text by choice, as other members of Enum.
+    for dumper in (_RegisteredEnumBinaryDumper, _RegisteredEnumDumper):
+        attributes = {"__module__": __name__, "oid": info.oid, "_labels": labels}
+        suffix = dumper.__name__.removeprefix("_RegisteredEnum")
+        adapters.register_dumper(enum, type(f"{name}{suffix}", (dumper,), attributes))
+
+
+def _mapped(
+    info: EnumInfo, enum: type[E], mapping: EnumMapping[E]
+) -> tuple[dict[str, Enum], dict[Enum, str]]:
+    """The members by label, and the labels by member."""
+    labels: dict[Enum, str] = {member: member.name for member in enum}
+    if mapping is not None:
+        pairs = mapping.items() if hasattr(mapping, "items") else mapping
+        members: dict[str, Enum] = {}
+        labels = {}
+        for member, label in pairs:
+            labels[member] = label
+            members[label] = member
+        return members, labels
+    # Classes whose values are the labels are taken for what they mean.
+    members = {member.name: member for member in enum}
+    return {label: members[label] for label in info.labels if label in members}, labels
 
 
 def register_default_adapters(context: AdaptContext) -> None:

@@ -20,7 +20,7 @@ use Format::{Binary, Text};
 /// A dumper: its class's module and name, its codec.
 type Dumper = (&'static str, &'static str, DumpKind, Format, Oid);
 /// A loader: the type, the class's module and name, its codec.
-type LoaderEntry = (Oid, &'static str, &'static str, Scalar, Format);
+type LoaderEntry = (Oid, &'static str, &'static str, LoadKind, Format);
 
 const LIST: DumpKind = DumpKind::List {
     element: 0,
@@ -29,6 +29,169 @@ const LIST: DumpKind = DumpKind::List {
 
 /// For each Python class its dumpers; the last one is the automatic choice.
 const DUMPERS: &[(&str, &[Dumper])] = &[
+    (
+        "psycoxide.types.range.Range",
+        &[
+            ("range", "RangeBinaryDumper", DumpKind::Range { subtype: 0 }, Binary, 0),
+            ("range", "RangeDumper", DumpKind::Range { subtype: 0 }, Text, 0),
+        ],
+    ),
+    (
+        "psycoxide.types.range.Int4Range",
+        &[
+            ("range", "Int4RangeDumper", DumpKind::Range { subtype: oid::INT4 }, Text, oid::INT4RANGE),
+            ("range", "Int4RangeBinaryDumper", DumpKind::Range { subtype: oid::INT4 }, Binary, oid::INT4RANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.range.Int8Range",
+        &[
+            ("range", "Int8RangeDumper", DumpKind::Range { subtype: oid::INT8 }, Text, oid::INT8RANGE),
+            ("range", "Int8RangeBinaryDumper", DumpKind::Range { subtype: oid::INT8 }, Binary, oid::INT8RANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.range.NumericRange",
+        &[
+            ("range", "NumericRangeDumper", DumpKind::Range { subtype: oid::NUMERIC }, Text, oid::NUMRANGE),
+            ("range", "NumericRangeBinaryDumper", DumpKind::Range { subtype: oid::NUMERIC }, Binary, oid::NUMRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.range.DateRange",
+        &[
+            ("range", "DateRangeDumper", DumpKind::Range { subtype: oid::DATE }, Text, oid::DATERANGE),
+            ("range", "DateRangeBinaryDumper", DumpKind::Range { subtype: oid::DATE }, Binary, oid::DATERANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.range.TimestampRange",
+        &[
+            ("range", "TimestampRangeDumper", DumpKind::Range { subtype: oid::TIMESTAMP }, Text, oid::TSRANGE),
+            ("range", "TimestampRangeBinaryDumper", DumpKind::Range { subtype: oid::TIMESTAMP }, Binary, oid::TSRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.range.TimestamptzRange",
+        &[
+            ("range", "TimestamptzRangeDumper", DumpKind::Range { subtype: oid::TIMESTAMPTZ }, Text, oid::TSTZRANGE),
+            ("range", "TimestamptzRangeBinaryDumper", DumpKind::Range { subtype: oid::TIMESTAMPTZ }, Binary, oid::TSTZRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.multirange.Multirange",
+        &[
+            ("multirange", "MultirangeBinaryDumper", DumpKind::Multirange { subtype: 0 }, Binary, 0),
+            ("multirange", "MultirangeDumper", DumpKind::Multirange { subtype: 0 }, Text, 0),
+        ],
+    ),
+    (
+        "psycoxide.types.multirange.Int4Multirange",
+        &[
+            ("multirange", "Int4MultirangeDumper", DumpKind::Multirange { subtype: oid::INT4 }, Text, oid::INT4MULTIRANGE),
+            ("multirange", "Int4MultirangeBinaryDumper", DumpKind::Multirange { subtype: oid::INT4 }, Binary, oid::INT4MULTIRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.multirange.Int8Multirange",
+        &[
+            ("multirange", "Int8MultirangeDumper", DumpKind::Multirange { subtype: oid::INT8 }, Text, oid::INT8MULTIRANGE),
+            ("multirange", "Int8MultirangeBinaryDumper", DumpKind::Multirange { subtype: oid::INT8 }, Binary, oid::INT8MULTIRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.multirange.NumericMultirange",
+        &[
+            ("multirange", "NumericMultirangeDumper", DumpKind::Multirange { subtype: oid::NUMERIC }, Text, oid::NUMMULTIRANGE),
+            ("multirange", "NumericMultirangeBinaryDumper", DumpKind::Multirange { subtype: oid::NUMERIC }, Binary, oid::NUMMULTIRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.multirange.DateMultirange",
+        &[
+            ("multirange", "DateMultirangeDumper", DumpKind::Multirange { subtype: oid::DATE }, Text, oid::DATEMULTIRANGE),
+            ("multirange", "DateMultirangeBinaryDumper", DumpKind::Multirange { subtype: oid::DATE }, Binary, oid::DATEMULTIRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.multirange.TimestampMultirange",
+        &[
+            ("multirange", "TimestampMultirangeDumper", DumpKind::Multirange { subtype: oid::TIMESTAMP }, Text, oid::TSMULTIRANGE),
+            ("multirange", "TimestampMultirangeBinaryDumper", DumpKind::Multirange { subtype: oid::TIMESTAMP }, Binary, oid::TSMULTIRANGE),
+        ],
+    ),
+    (
+        "psycoxide.types.multirange.TimestamptzMultirange",
+        &[
+            ("multirange", "TimestamptzMultirangeDumper", DumpKind::Multirange { subtype: oid::TIMESTAMPTZ }, Text, oid::TSTZMULTIRANGE),
+            ("multirange", "TimestamptzMultirangeBinaryDumper", DumpKind::Multirange { subtype: oid::TIMESTAMPTZ }, Binary, oid::TSTZMULTIRANGE),
+        ],
+    ),
+    (
+        "ipaddress.IPv4Address",
+        &[
+            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
+            ("net", "AddressBinaryDumper", DumpKind::Inet, Binary, oid::INET),
+        ],
+    ),
+    (
+        "ipaddress.IPv4Interface",
+        &[
+            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
+            ("net", "InterfaceBinaryDumper", DumpKind::Inet, Binary, oid::INET),
+        ],
+    ),
+    (
+        "ipaddress.IPv4Network",
+        &[
+            ("net", "NetworkDumper", DumpKind::Network, Text, oid::CIDR),
+            ("net", "NetworkBinaryDumper", DumpKind::Network, Binary, oid::CIDR),
+        ],
+    ),
+    (
+        "ipaddress.IPv6Address",
+        &[
+            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
+            ("net", "AddressBinaryDumper", DumpKind::Inet, Binary, oid::INET),
+        ],
+    ),
+    (
+        "ipaddress.IPv6Interface",
+        &[
+            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
+            ("net", "InterfaceBinaryDumper", DumpKind::Inet, Binary, oid::INET),
+        ],
+    ),
+    (
+        "ipaddress.IPv6Network",
+        &[
+            ("net", "NetworkDumper", DumpKind::Network, Text, oid::CIDR),
+            ("net", "NetworkBinaryDumper", DumpKind::Network, Binary, oid::CIDR),
+        ],
+    ),
+    ("builtins.tuple", &[("composite", "TupleDumper", DumpKind::Tuple, Text, 0)]),
+    (
+        "psycoxide.dbapi20.Binary",
+        &[
+            ("..dbapi20", "BinaryTextDumper", DumpKind::BinaryWrapper, Text, oid::BYTEA),
+            ("..dbapi20", "BinaryBinaryDumper", DumpKind::BinaryWrapper, Binary, oid::BYTEA),
+        ],
+    ),
+    ("numpy.int8", &[("numpy", "NPInt16Dumper", DumpKind::Int2, Text, oid::INT2), ("numpy", "NPInt16BinaryDumper", DumpKind::Int2, Binary, oid::INT2)]),
+    ("numpy.int16", &[("numpy", "NPInt16Dumper", DumpKind::Int2, Text, oid::INT2), ("numpy", "NPInt16BinaryDumper", DumpKind::Int2, Binary, oid::INT2)]),
+    ("numpy.uint8", &[("numpy", "NPInt16Dumper", DumpKind::Int2, Text, oid::INT2), ("numpy", "NPInt16BinaryDumper", DumpKind::Int2, Binary, oid::INT2)]),
+    ("numpy.int32", &[("numpy", "NPInt32Dumper", DumpKind::Int4, Text, oid::INT4), ("numpy", "NPInt32BinaryDumper", DumpKind::Int4, Binary, oid::INT4)]),
+    ("numpy.uint16", &[("numpy", "NPInt32Dumper", DumpKind::Int4, Text, oid::INT4), ("numpy", "NPInt32BinaryDumper", DumpKind::Int4, Binary, oid::INT4)]),
+    ("numpy.int64", &[("numpy", "NPInt64Dumper", DumpKind::Int8, Text, oid::INT8), ("numpy", "NPInt64BinaryDumper", DumpKind::Int8, Binary, oid::INT8)]),
+    ("numpy.longlong", &[("numpy", "NPInt64Dumper", DumpKind::Int8, Text, oid::INT8), ("numpy", "NPInt64BinaryDumper", DumpKind::Int8, Binary, oid::INT8)]),
+    ("numpy.uint32", &[("numpy", "NPInt64Dumper", DumpKind::Int8, Text, oid::INT8), ("numpy", "NPInt64BinaryDumper", DumpKind::Int8, Binary, oid::INT8)]),
+    ("numpy.uint64", &[("numpy", "NPNumericDumper", DumpKind::IntNumeric, Text, oid::NUMERIC), ("numpy", "NPNumericBinaryDumper", DumpKind::IntNumeric, Binary, oid::NUMERIC)]),
+    ("numpy.ulonglong", &[("numpy", "NPNumericDumper", DumpKind::IntNumeric, Text, oid::NUMERIC), ("numpy", "NPNumericBinaryDumper", DumpKind::IntNumeric, Binary, oid::NUMERIC)]),
+    ("numpy.bool", &[("bool", "BoolDumper", DumpKind::Bool, Text, oid::BOOL), ("bool", "BoolBinaryDumper", DumpKind::Bool, Binary, oid::BOOL)]),
+    ("numpy.bool_", &[("bool", "BoolDumper", DumpKind::Bool, Text, oid::BOOL), ("bool", "BoolBinaryDumper", DumpKind::Bool, Binary, oid::BOOL)]),
+    ("numpy.float16", &[("numeric", "Float4Dumper", DumpKind::Float4, Text, oid::FLOAT4), ("numeric", "Float4BinaryDumper", DumpKind::Float4, Binary, oid::FLOAT4)]),
+    ("numpy.float32", &[("numeric", "Float4Dumper", DumpKind::Float4, Text, oid::FLOAT4), ("numeric", "Float4BinaryDumper", DumpKind::Float4, Binary, oid::FLOAT4)]),
+    ("numpy.float64", &[("numeric", "FloatDumper", DumpKind::Float8, Text, oid::FLOAT8), ("numeric", "FloatBinaryDumper", DumpKind::Float8, Binary, oid::FLOAT8)]),
     (
         "builtins.NoneType",
         &[("none", "NoneDumper", DumpKind::None, Text, 0)],
@@ -339,6 +502,7 @@ const BYTES: &[Dumper] = &[
 
 /// Dumpers that are found by what they write, besides those above.
 const DUMPERS_BY_OID: &[Dumper] = &[
+    ("net", "InetBinaryDumper", DumpKind::Inet, Binary, oid::INET),
     ("string", "StrDumper", DumpKind::Str, Text, oid::TEXT),
     (
         "string",
@@ -407,204 +571,184 @@ const DUMPERS_BY_OID: &[Dumper] = &[
 ];
 
 const LOADERS: &[LoaderEntry] = &[
-    (0, "string", "TextLoader", Scalar::Text, Text),
-    (0, "string", "ByteaBinaryLoader", Scalar::Bytea, Binary),
-    (oid::BPCHAR, "string", "TextLoader", Scalar::Text, Text),
+    (0, "string", "TextLoader", LoadKind::Scalar(Scalar::Text), Text),
+    (0, "string", "ByteaBinaryLoader", LoadKind::Scalar(Scalar::Bytea), Binary),
+    (oid::BPCHAR, "string", "TextLoader", LoadKind::Scalar(Scalar::Text), Text),
     (
         oid::BPCHAR,
         "string",
         "TextBinaryLoader",
-        Scalar::Text,
-        Binary,
-    ),
-    (oid::NAME, "string", "TextLoader", Scalar::Text, Text),
+        LoadKind::Scalar(Scalar::Text), Binary),
+    (oid::NAME, "string", "TextLoader", LoadKind::Scalar(Scalar::Text), Text),
     (
         oid::NAME,
         "string",
         "TextBinaryLoader",
-        Scalar::Text,
-        Binary,
-    ),
-    (oid::TEXT, "string", "TextLoader", Scalar::Text, Text),
+        LoadKind::Scalar(Scalar::Text), Binary),
+    (oid::TEXT, "string", "TextLoader", LoadKind::Scalar(Scalar::Text), Text),
     (
         oid::TEXT,
         "string",
         "TextBinaryLoader",
-        Scalar::Text,
-        Binary,
-    ),
-    (oid::VARCHAR, "string", "TextLoader", Scalar::Text, Text),
+        LoadKind::Scalar(Scalar::Text), Binary),
+    (oid::VARCHAR, "string", "TextLoader", LoadKind::Scalar(Scalar::Text), Text),
     (
         oid::VARCHAR,
         "string",
         "TextBinaryLoader",
-        Scalar::Text,
-        Binary,
-    ),
-    (oid::CHAR, "string", "TextLoader", Scalar::Text, Text),
+        LoadKind::Scalar(Scalar::Text), Binary),
+    (oid::CHAR, "string", "TextLoader", LoadKind::Scalar(Scalar::Text), Text),
     (
         oid::CHAR,
         "string",
         "TextBinaryLoader",
-        Scalar::Text,
-        Binary,
-    ),
-    (oid::BYTEA, "string", "ByteaLoader", Scalar::Bytea, Text),
+        LoadKind::Scalar(Scalar::Text), Binary),
+    (oid::BYTEA, "string", "ByteaLoader", LoadKind::Scalar(Scalar::Bytea), Text),
     (
         oid::BYTEA,
         "string",
         "ByteaBinaryLoader",
-        Scalar::Bytea,
-        Binary,
-    ),
-    (oid::BOOL, "bool", "BoolLoader", Scalar::Bool, Text),
-    (oid::BOOL, "bool", "BoolBinaryLoader", Scalar::Bool, Binary),
-    (oid::INT2, "numeric", "IntLoader", Scalar::Integer, Text),
+        LoadKind::Scalar(Scalar::Bytea), Binary),
+    (oid::BOOL, "bool", "BoolLoader", LoadKind::Scalar(Scalar::Bool), Text),
+    (oid::BOOL, "bool", "BoolBinaryLoader", LoadKind::Scalar(Scalar::Bool), Binary),
+    (oid::INT2, "numeric", "IntLoader", LoadKind::Scalar(Scalar::Integer), Text),
     (
         oid::INT2,
         "numeric",
         "Int2BinaryLoader",
-        Scalar::Int2,
-        Binary,
-    ),
-    (oid::INT4, "numeric", "IntLoader", Scalar::Integer, Text),
+        LoadKind::Scalar(Scalar::Int2), Binary),
+    (oid::INT4, "numeric", "IntLoader", LoadKind::Scalar(Scalar::Integer), Text),
     (
         oid::INT4,
         "numeric",
         "Int4BinaryLoader",
-        Scalar::Int4,
-        Binary,
-    ),
-    (oid::INT8, "numeric", "IntLoader", Scalar::Integer, Text),
+        LoadKind::Scalar(Scalar::Int4), Binary),
+    (oid::INT8, "numeric", "IntLoader", LoadKind::Scalar(Scalar::Integer), Text),
     (
         oid::INT8,
         "numeric",
         "Int8BinaryLoader",
-        Scalar::Int8,
-        Binary,
-    ),
-    (oid::OID, "numeric", "IntLoader", Scalar::Integer, Text),
+        LoadKind::Scalar(Scalar::Int8), Binary),
+    (oid::OID, "numeric", "IntLoader", LoadKind::Scalar(Scalar::Integer), Text),
     (
         oid::OID,
         "numeric",
         "OidBinaryLoader",
-        Scalar::ObjectId,
-        Binary,
-    ),
-    (oid::FLOAT4, "numeric", "FloatLoader", Scalar::Float, Text),
+        LoadKind::Scalar(Scalar::ObjectId), Binary),
+    (oid::FLOAT4, "numeric", "FloatLoader", LoadKind::Scalar(Scalar::Float), Text),
     (
         oid::FLOAT4,
         "numeric",
         "Float4BinaryLoader",
-        Scalar::Float4,
-        Binary,
-    ),
-    (oid::FLOAT8, "numeric", "FloatLoader", Scalar::Float, Text),
+        LoadKind::Scalar(Scalar::Float4), Binary),
+    (oid::FLOAT8, "numeric", "FloatLoader", LoadKind::Scalar(Scalar::Float), Text),
     (
         oid::FLOAT8,
         "numeric",
         "Float8BinaryLoader",
-        Scalar::Float8,
-        Binary,
-    ),
+        LoadKind::Scalar(Scalar::Float8), Binary),
     (
         oid::NUMERIC,
         "numeric",
         "NumericLoader",
-        Scalar::Numeric,
-        Text,
-    ),
+        LoadKind::Scalar(Scalar::Numeric), Text),
     (
         oid::NUMERIC,
         "numeric",
         "NumericBinaryLoader",
-        Scalar::Numeric,
-        Binary,
-    ),
-    (oid::DATE, "datetime", "DateLoader", Scalar::Date, Text),
+        LoadKind::Scalar(Scalar::Numeric), Binary),
+    (oid::DATE, "datetime", "DateLoader", LoadKind::Scalar(Scalar::Date), Text),
     (
         oid::DATE,
         "datetime",
         "DateBinaryLoader",
-        Scalar::Date,
-        Binary,
-    ),
-    (oid::TIME, "datetime", "TimeLoader", Scalar::Time, Text),
+        LoadKind::Scalar(Scalar::Date), Binary),
+    (oid::TIME, "datetime", "TimeLoader", LoadKind::Scalar(Scalar::Time), Text),
     (
         oid::TIME,
         "datetime",
         "TimeBinaryLoader",
-        Scalar::Time,
-        Binary,
-    ),
+        LoadKind::Scalar(Scalar::Time), Binary),
     (
         oid::TIMETZ,
         "datetime",
         "TimetzLoader",
-        Scalar::Timetz,
-        Text,
-    ),
+        LoadKind::Scalar(Scalar::Timetz), Text),
     (
         oid::TIMETZ,
         "datetime",
         "TimetzBinaryLoader",
-        Scalar::Timetz,
-        Binary,
-    ),
+        LoadKind::Scalar(Scalar::Timetz), Binary),
     (
         oid::TIMESTAMP,
         "datetime",
         "TimestampLoader",
-        Scalar::Timestamp,
-        Text,
-    ),
+        LoadKind::Scalar(Scalar::Timestamp), Text),
     (
         oid::TIMESTAMP,
         "datetime",
         "TimestampBinaryLoader",
-        Scalar::Timestamp,
-        Binary,
-    ),
+        LoadKind::Scalar(Scalar::Timestamp), Binary),
     (
         oid::TIMESTAMPTZ,
         "datetime",
         "TimestamptzLoader",
-        Scalar::Timestamptz,
-        Text,
-    ),
+        LoadKind::Scalar(Scalar::Timestamptz), Text),
     (
         oid::TIMESTAMPTZ,
         "datetime",
         "TimestamptzBinaryLoader",
-        Scalar::Timestamptz,
-        Binary,
-    ),
+        LoadKind::Scalar(Scalar::Timestamptz), Binary),
     (
         oid::INTERVAL,
         "datetime",
         "IntervalLoader",
-        Scalar::Interval,
-        Text,
-    ),
+        LoadKind::Scalar(Scalar::Interval), Text),
     (
         oid::INTERVAL,
         "datetime",
         "IntervalBinaryLoader",
-        Scalar::Interval,
-        Binary,
-    ),
-    (oid::UUID, "uuid", "UUIDLoader", Scalar::Uuid, Text),
-    (oid::UUID, "uuid", "UUIDBinaryLoader", Scalar::Uuid, Binary),
-    (oid::JSON, "json", "JsonLoader", Scalar::Json, Text),
-    (oid::JSON, "json", "JsonBinaryLoader", Scalar::Json, Binary),
-    (oid::JSONB, "json", "JsonbLoader", Scalar::Jsonb, Text),
+        LoadKind::Scalar(Scalar::Interval), Binary),
+    (oid::UUID, "uuid", "UUIDLoader", LoadKind::Scalar(Scalar::Uuid), Text),
+    (oid::UUID, "uuid", "UUIDBinaryLoader", LoadKind::Scalar(Scalar::Uuid), Binary),
+    (oid::JSON, "json", "JsonLoader", LoadKind::Scalar(Scalar::Json), Text),
+    (oid::JSON, "json", "JsonBinaryLoader", LoadKind::Scalar(Scalar::Json), Binary),
+    (oid::JSONB, "json", "JsonbLoader", LoadKind::Scalar(Scalar::Jsonb), Text),
     (
         oid::JSONB,
         "json",
         "JsonbBinaryLoader",
-        Scalar::Jsonb,
-        Binary,
-    ),
+        LoadKind::Scalar(Scalar::Jsonb), Binary),
+    (oid::INET, "net", "InetLoader", LoadKind::Scalar(Scalar::Inet), Text),
+    (oid::INET, "net", "InetBinaryLoader", LoadKind::Scalar(Scalar::Inet), Binary),
+    (oid::CIDR, "net", "CidrLoader", LoadKind::Scalar(Scalar::Cidr), Text),
+    (oid::CIDR, "net", "CidrBinaryLoader", LoadKind::Scalar(Scalar::Cidr), Binary),
+    (oid::RECORD, "composite", "RecordLoader", LoadKind::Record, Text),
+    (oid::RECORD, "composite", "RecordBinaryLoader", LoadKind::Record, Binary),
+    (oid::INT4RANGE, "range", "Int4RangeLoader", LoadKind::Range { subtype: oid::INT4 }, Text),
+    (oid::INT4RANGE, "range", "Int4RangeBinaryLoader", LoadKind::Range { subtype: oid::INT4 }, Binary),
+    (oid::INT4MULTIRANGE, "multirange", "Int4MultirangeLoader", LoadKind::Multirange { subtype: oid::INT4 }, Text),
+    (oid::INT4MULTIRANGE, "multirange", "Int4MultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::INT4 }, Binary),
+    (oid::INT8RANGE, "range", "Int8RangeLoader", LoadKind::Range { subtype: oid::INT8 }, Text),
+    (oid::INT8RANGE, "range", "Int8RangeBinaryLoader", LoadKind::Range { subtype: oid::INT8 }, Binary),
+    (oid::INT8MULTIRANGE, "multirange", "Int8MultirangeLoader", LoadKind::Multirange { subtype: oid::INT8 }, Text),
+    (oid::INT8MULTIRANGE, "multirange", "Int8MultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::INT8 }, Binary),
+    (oid::NUMRANGE, "range", "NumericRangeLoader", LoadKind::Range { subtype: oid::NUMERIC }, Text),
+    (oid::NUMRANGE, "range", "NumericRangeBinaryLoader", LoadKind::Range { subtype: oid::NUMERIC }, Binary),
+    (oid::NUMMULTIRANGE, "multirange", "NumericMultirangeLoader", LoadKind::Multirange { subtype: oid::NUMERIC }, Text),
+    (oid::NUMMULTIRANGE, "multirange", "NumericMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::NUMERIC }, Binary),
+    (oid::DATERANGE, "range", "DateRangeLoader", LoadKind::Range { subtype: oid::DATE }, Text),
+    (oid::DATERANGE, "range", "DateRangeBinaryLoader", LoadKind::Range { subtype: oid::DATE }, Binary),
+    (oid::DATEMULTIRANGE, "multirange", "DateMultirangeLoader", LoadKind::Multirange { subtype: oid::DATE }, Text),
+    (oid::DATEMULTIRANGE, "multirange", "DateMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::DATE }, Binary),
+    (oid::TSRANGE, "range", "TimestampRangeLoader", LoadKind::Range { subtype: oid::TIMESTAMP }, Text),
+    (oid::TSRANGE, "range", "TimestampRangeBinaryLoader", LoadKind::Range { subtype: oid::TIMESTAMP }, Binary),
+    (oid::TSMULTIRANGE, "multirange", "TimestampMultirangeLoader", LoadKind::Multirange { subtype: oid::TIMESTAMP }, Text),
+    (oid::TSMULTIRANGE, "multirange", "TimestampMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::TIMESTAMP }, Binary),
+    (oid::TSTZRANGE, "range", "TimestampTZRangeLoader", LoadKind::Range { subtype: oid::TIMESTAMPTZ }, Text),
+    (oid::TSTZRANGE, "range", "TimestampTZRangeBinaryLoader", LoadKind::Range { subtype: oid::TIMESTAMPTZ }, Binary),
+    (oid::TSTZMULTIRANGE, "multirange", "TimestampTZMultirangeLoader", LoadKind::Multirange { subtype: oid::TIMESTAMPTZ }, Text),
+    (oid::TSTZMULTIRANGE, "multirange", "TimestampTZMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::TIMESTAMPTZ }, Binary),
 ];
 
 /// Registers all of them.
@@ -618,15 +762,15 @@ pub fn register(py: Python<'_>, registry: &mut Registry) {
     for dumper in DUMPERS_BY_OID {
         registry.add_builtin_dumper("", None, dumper_class(dumper));
     }
-    for &(oid, module, name, scalar, format) in LOADERS {
+    for (oid, module, name, kind, format) in LOADERS {
         let class = LoaderClass {
             class: ClassRef::builtin(module, name),
             native: Some(LoadCodec {
-                kind: LoadKind::Scalar(scalar),
-                format,
+                kind: kind.clone(),
+                format: *format,
             }),
         };
-        registry.add_builtin_loader(oid, format, class);
+        registry.add_builtin_loader(*oid, *format, class);
     }
     for known in catalog::types() {
         registry.add_array(known.name, known.array_oid, known.oid, known.delimiter);
@@ -652,6 +796,7 @@ fn builtin_class<'py>(py: Python<'py>, name: &str) -> Option<Bound<'py, PyType>>
         "builtins.bytearray" => py.get_type::<PyByteArray>(),
         "builtins.memoryview" => py.get_type::<PyMemoryView>(),
         "builtins.list" => py.get_type::<PyList>(),
+        "builtins.tuple" => py.get_type::<PyTuple>(),
         _ => return None,
     })
 }

@@ -4,11 +4,13 @@
 //! needs besides (the element type of an array, the subtype of a range) are class attributes too,
 //! so that reading the class is enough to know what it does.
 
+use std::sync::Arc;
+
 use psycoxide_types::{Format, Oid};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 
 use super::registry::class_format;
 
@@ -81,10 +83,30 @@ pub enum DumpKind {
     },
     /// A member of an Enum, by its name.
     Enum,
+    /// A tuple, as a record.
+    Tuple,
+    /// An IPv4 or IPv6 address or interface.
+    Inet,
+    /// An IPv4 or IPv6 network.
+    Network,
+    /// A Range; `subtype` is the bounds' type if the class fixes it.
+    Range {
+        /// The type of the bounds, 0 if they decide.
+        subtype: Oid,
+    },
+    /// A Multirange.
+    Multirange {
+        /// The type of the bounds, 0 if they decide.
+        subtype: Oid,
+    },
+    /// A dictionary of strings.
+    Hstore,
+    /// The DB-API's Binary around a buffer.
+    BinaryWrapper,
 }
 
 /// How to read a value, without calling a Python class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LoadCodec {
     /// Which values, and what becomes of them.
     pub kind: LoadKind,
@@ -93,7 +115,7 @@ pub struct LoadCodec {
 }
 
 /// The native loaders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum LoadKind {
     /// A value without parts.
     Scalar(Scalar),
@@ -104,6 +126,31 @@ pub enum LoadKind {
         /// What separates the elements in text.
         delimiter: u8,
     },
+    /// A tuple of values whose types the value says (binary) or that are strings (text).
+    Record,
+    /// A composite type that was registered.
+    Composite(Arc<Composite>),
+    /// An enumeration that was registered: its members by their labels.
+    Enum(Arc<Py<PyDict>>),
+    /// A Range.
+    Range {
+        /// The type of the bounds.
+        subtype: Oid,
+    },
+    /// A Multirange.
+    Multirange {
+        /// The type of the bounds.
+        subtype: Oid,
+    },
+}
+
+/// A composite type and what becomes of its values.
+#[derive(Debug)]
+pub struct Composite {
+    /// The types of the fields.
+    pub types: Vec<Oid>,
+    /// Called with the tuple of the values.
+    pub make: Py<PyAny>,
 }
 
 /// Types whose values have no parts.
@@ -133,6 +180,9 @@ pub enum Scalar {
     Uuid,
     Json,
     Jsonb,
+    Inet,
+    Cidr,
+    Hstore,
 }
 
 /// The class's own `_native`, not one that it inherits.
@@ -176,6 +226,12 @@ impl DumpKind {
                 element: oid_attribute(owner, intern!(py, "element_oid"))?,
                 delimiter: delimiter_of(owner)?,
             }),
+            "range" => Ok(DumpKind::Range {
+                subtype: oid_attribute(owner, intern!(py, "subtype_oid"))?,
+            }),
+            "multirange" => Ok(DumpKind::Multirange {
+                subtype: oid_attribute(owner, intern!(py, "subtype_oid"))?,
+            }),
             _ => Self::simple(name).ok_or_else(|| unknown_codec(name)),
         }
     }
@@ -206,6 +262,11 @@ impl DumpKind {
             "json" => DumpKind::Json,
             "jsonb" => DumpKind::Jsonb,
             "enum" => DumpKind::Enum,
+            "tuple" => DumpKind::Tuple,
+            "inet" => DumpKind::Inet,
+            "cidr" => DumpKind::Network,
+            "hstore" => DumpKind::Hstore,
+            "binary" => DumpKind::BinaryWrapper,
             _ => return None,
         })
     }
@@ -250,13 +311,19 @@ impl Scalar {
             "uuid" => Scalar::Uuid,
             "json" => Scalar::Json,
             "jsonb" => Scalar::Jsonb,
+            "inet" => Scalar::Inet,
+            "cidr" => Scalar::Cidr,
+            "hstore" => Scalar::Hstore,
             _ => return None,
         })
     }
 
     /// Whether the objects made can never be part of a reference cycle.
     pub fn is_atomic(self) -> bool {
-        !matches!(self, Scalar::Json | Scalar::Jsonb)
+        !matches!(
+            self,
+            Scalar::Json | Scalar::Jsonb | Scalar::Inet | Scalar::Cidr | Scalar::Hstore
+        )
     }
 }
 
@@ -268,6 +335,21 @@ impl LoadKind {
             "array" => LoadKind::Array {
                 element: oid_attribute(owner, intern!(py, "base_oid"))?,
                 delimiter: delimiter_of(owner)?,
+            },
+            "record" => LoadKind::Record,
+            "composite" => LoadKind::Composite(Arc::new(Composite {
+                types: owner.getattr(intern!(py, "_field_types"))?.extract()?,
+                make: owner.getattr(intern!(py, "_make"))?.unbind(),
+            })),
+            "enum" => {
+                let members = owner.getattr(intern!(py, "_members"))?;
+                LoadKind::Enum(Arc::new(members.cast_into::<PyDict>()?.unbind()))
+            }
+            "range" => LoadKind::Range {
+                subtype: oid_attribute(owner, intern!(py, "subtype_oid"))?,
+            },
+            "multirange" => LoadKind::Multirange {
+                subtype: oid_attribute(owner, intern!(py, "subtype_oid"))?,
             },
             _ => LoadKind::Scalar(Scalar::named(name).ok_or_else(|| unknown_codec(name))?),
         })

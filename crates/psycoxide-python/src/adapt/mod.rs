@@ -35,6 +35,7 @@ pub fn register(_py: Python<'_>, module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<session::SessionRef>()?;
     module.add_function(wrap_pyfunction!(builtin::builtin_types, module)?)?;
     module.add_function(wrap_pyfunction!(python_api::dump, module)?)?;
+    module.add_function(wrap_pyfunction!(python_api::dump_composite, module)?)?;
     module.add_function(wrap_pyfunction!(python_api::load, module)?)?;
     module.add_function(wrap_pyfunction!(python_api::quote, module)?)?;
     module.add_function(wrap_pyfunction!(load::json::set_json_loads, module)?)?;

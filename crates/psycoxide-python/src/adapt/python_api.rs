@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use super::codec::{DumpCodec, DumpKind, LoadCodec, LoadKind};
 use super::dump::python::PythonDumper;
 use super::dump::text::append_buffer;
-use super::dump::{DumpContext, Dumper};
+use super::dump::{DumpContext, Dumper, record};
 use super::error::{DataError, Failure, InterfaceError, ProgrammingError};
 use super::formats;
 use super::load::row::RowLoaders;
@@ -112,6 +112,34 @@ pub fn load<'py>(
     native
         .load(&mut cx, &bytes_of(data)?)
         .map_err(Failure::into_exception)
+}
+
+/// The values of a composite type's fields as one value, for an instance of its Dumper class.
+#[pyfunction]
+#[pyo3(name = "_dump_composite")]
+pub fn dump_composite<'py>(
+    transformer: &Bound<'py, Transformer>,
+    values: Vec<Bound<'py, PyAny>>,
+    types: Vec<Oid>,
+    format: u8,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let py = transformer.py();
+    let registry = transformer.get().registry();
+    let session = transformer.get().session();
+    let cx = DumpContext {
+        py,
+        transformer,
+        registry: &registry,
+        session: &session,
+    };
+    let mut out = Vec::new();
+    if format == 0 {
+        record::write_text(&cx, &values, &mut out)
+    } else {
+        record::write_binary(&cx, &values, &types, &mut out)
+    }
+    .map_err(Failure::into_exception)?;
+    Ok(PyBytes::new(py, &out))
 }
 
 /// A text as a string literal, for an instance of a Dumper class.

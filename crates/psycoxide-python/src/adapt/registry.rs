@@ -54,7 +54,7 @@ pub struct ClassRef {
 enum Origin {
     /// It was registered.
     Given,
-    /// A module of `psycoxide.types`, and a name in it.
+    /// A module of `psycoxide.types` (of `psycoxide` with `..` in front), and a name in it.
     Builtin(&'static str, &'static str),
     /// A function of `psycoxide.types.array` makes it.
     Array(ArrayType, &'static str),
@@ -246,11 +246,11 @@ impl Registry {
             ),
         ];
         let replaced_loaders = loaders.map(|(class, native)| {
+            let loaders = &mut self.loaders[native.format as usize];
             let loader = LoaderClass {
                 class,
                 native: Some(native),
             };
-            let loaders = &mut self.loaders[native.format as usize];
             Arc::make_mut(loaders).insert(array, Arc::new(loader))
         });
         let dumpers = [

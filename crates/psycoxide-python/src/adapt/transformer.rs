@@ -174,7 +174,7 @@ impl Transformer {
             .or_else(|| registry.loader_of(0, format))
             .ok_or_else(|| no_loader(format))?;
         match &class.native {
-            Some(codec) => Loader::native(slf, registry, *codec, depth),
+            Some(codec) => Loader::native(slf, registry, codec.clone(), depth),
             None => {
                 let loader = Self::python_loader(slf, registry, oid, format, class)?;
                 Ok(Loader::Python(loader))

@@ -175,14 +175,18 @@ mod tests {
         Python::initialize();
         Python::attach(|py| {
             let item = int(py, 123_456_789);
-            let before = item.get_refcnt();
+            let references = || {
+                let sys = py.import("sys").unwrap();
+                sys.call_method1("getrefcount", (&item,)).unwrap().extract::<usize>().unwrap()
+            };
+            let before = references();
             let mut tuple = TupleBuilder::new(py, 3).unwrap();
             tuple.push(item.clone());
             drop(tuple);
             let mut list = ListBuilder::new(py, 3).unwrap();
             list.push(item.clone());
             drop(list);
-            assert_eq!(item.get_refcnt(), before);
+            assert_eq!(references(), before);
         });
     }
 }

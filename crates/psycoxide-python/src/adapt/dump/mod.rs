@@ -8,9 +8,12 @@
 pub mod datetime;
 pub mod json;
 pub mod list;
+pub mod network;
 pub mod number;
 pub mod parameters;
 pub mod python;
+pub mod range;
+pub mod record;
 pub mod text;
 
 use std::sync::Arc;
@@ -160,6 +163,17 @@ impl DumpCodec {
             DumpKind::Json | DumpKind::Jsonb => json::dump_json(self, cx, value, out),
             DumpKind::List { element, delimiter } => {
                 list::dump_list(self, element, delimiter, cx, value, out)
+            }
+            DumpKind::Tuple => record::dump_tuple(self, cx, value, out),
+            DumpKind::Hstore => record::dump_hstore(self, cx, value, out),
+            DumpKind::Inet | DumpKind::Network => network::dump_network(self, value, out),
+            DumpKind::Range { subtype } => range::dump_range(self, subtype, cx, value, out),
+            DumpKind::Multirange { subtype } => {
+                range::dump_multirange(self, subtype, cx, value, out)
+            }
+            DumpKind::BinaryWrapper => {
+                let wrapped = value.getattr(intern!(cx.py, "obj"))?;
+                text::dump_bytes(self, &wrapped, out)
             }
             DumpKind::Enum => {
                 let name = value.getattr(intern!(cx.py, "name"))?;

@@ -6,9 +6,13 @@
 
 pub mod array;
 pub mod datetime;
+pub mod hstore;
 pub mod json;
+pub mod network;
 pub mod objects;
 pub mod python;
+pub mod range;
+pub mod record;
 pub mod row;
 pub mod scalar;
 pub mod string_cache;
@@ -27,6 +31,9 @@ use super::transformer::Transformer;
 use array::{ArrayLoader, BinaryArrayLoader};
 use json::KeyCache;
 use python::PythonLoader;
+use pyo3::types::PyDict;
+use range::RangeLoader;
+use record::{CompositeLoader, RecordLoader};
 
 /// How deep loaders may contain loaders; PostgreSQL's own types nest three deep (array of
 /// multirange of range).
@@ -41,6 +48,16 @@ pub enum Loader {
     Array(Arc<ArrayLoader>),
     /// A binary array, which says itself what its elements are.
     BinaryArray(BinaryArrayLoader),
+    /// A range.
+    Range(Arc<RangeLoader>),
+    /// A multirange.
+    Multirange(Arc<RangeLoader>),
+    /// A record.
+    Record(RecordLoader),
+    /// A composite type that was registered.
+    Composite(Arc<CompositeLoader>),
+    /// A member of an enumeration.
+    Enum(Arc<Py<PyDict>>),
     /// An instance of a Python class.
     Python(Arc<PythonLoader>),
 }
@@ -131,6 +148,21 @@ impl Loader {
             Transformer::loader_in(transformer, registry, oid, format, depth + 1)
         };
         Ok(match kind {
+            LoadKind::Record => Loader::Record(RecordLoader { format }),
+            LoadKind::Composite(composite) => Loader::Composite(Arc::new(CompositeLoader {
+                fields: composite.types.iter().map(|&oid| part(oid)).collect::<PyResult<_>>()?,
+                make: composite.make.clone_ref(transformer.py()),
+                format,
+            })),
+            LoadKind::Enum(members) => Loader::Enum(members),
+            LoadKind::Range { subtype } => Loader::Range(Arc::new(RangeLoader {
+                bound: part(subtype)?,
+                format,
+            })),
+            LoadKind::Multirange { subtype } => Loader::Multirange(Arc::new(RangeLoader {
+                bound: part(subtype)?,
+                format,
+            })),
             LoadKind::Scalar(scalar) => Loader::Scalar(scalar, format),
             LoadKind::Array { element, delimiter } => match format {
                 Format::Text => Loader::Array(Arc::new(ArrayLoader {
@@ -150,9 +182,10 @@ impl Loader {
     /// Whether Python code runs for each value.
     pub fn runs_python(&self) -> bool {
         match self {
-            Loader::Scalar(..) => false,
-            Loader::BinaryArray(_) | Loader::Python(_) => true,
+            Loader::Scalar(scalar, _) => matches!(scalar, Scalar::Inet | Scalar::Cidr),
             Loader::Array(array) => array.element.runs_python(),
+            // Range and Multirange are Python classes, and the others may hold anything.
+            _ => true,
         }
     }
 
@@ -167,6 +200,11 @@ impl Loader {
             Loader::Scalar(scalar, format) => scalar::load(*scalar, *format, cx, data),
             Loader::Array(array) => array.load(cx, data),
             Loader::BinaryArray(array) => array.load(cx, data),
+            Loader::Range(range) => range.load(cx, data),
+            Loader::Multirange(range) => range.load_multirange(cx, data),
+            Loader::Record(record) => record.load(cx, data),
+            Loader::Composite(composite) => composite.load(cx, data),
+            Loader::Enum(members) => record::load_enum(cx, members.bind(cx.py), data),
             Loader::Python(loader) => loader.load(cx.py, data),
         }
     }

@@ -1,11 +1,12 @@
 //! Values without parts: one Python object each.
 
+use psycoxide_types::json::decode_jsonb_binary;
 use psycoxide_types::{Format, boolean, bytea, float, integer, numeric, uuid};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat};
 
 use super::LoadContext;
-use super::{datetime, json, objects};
+use super::{datetime, hstore, json, network, objects};
 use crate::adapt::codec::Scalar;
 use crate::adapt::error::{Failure, Result};
 
@@ -75,15 +76,10 @@ pub fn load<'py>(
         (Scalar::Timestamptz, _) => datetime::load_timestamptz(cx, format, data),
         (Scalar::Interval, _) => datetime::load_interval(cx, format, data),
         (Scalar::Json, _) | (Scalar::Jsonb, Format::Text) => json::load(cx, data),
-        (Scalar::Jsonb, Format::Binary) => match data.split_first() {
-            Some((1, text)) => json::load(cx, text),
-            Some((version, _)) => Err(Failure::Range(format!(
-                "unknown jsonb binary format: {version}"
-            ))),
-            None => Err(Failure::Range(String::from(
-                "a binary jsonb value is empty",
-            ))),
-        },
+        (Scalar::Jsonb, Format::Binary) => json::load(cx, decode_jsonb_binary(data)?),
+        (Scalar::Inet, _) => network::load_inet(cx, format, data),
+        (Scalar::Cidr, _) => network::load_cidr(cx, format, data),
+        (Scalar::Hstore, _) => hstore::load(cx, format, data),
     }
 }
 

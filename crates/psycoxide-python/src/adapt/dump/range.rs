@@ -1,0 +1,277 @@
+//! Ranges and multiranges.
+//!
+//! The classes that name a range (`Int4Range`) fix the type of the bounds. A plain `Range` leaves
+//! it to them: if there is exactly one range of their type, it is that; ints are dumped as text of
+//! unknown type, because the server does not convert an `int4range` to an `int8range`.
+
+use psycoxide_types::catalog::{self, Kind};
+use psycoxide_types::{Format, Oid, multirange, range, wire};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyInt, PyString};
+
+use super::{DumpContext, Dumped, Dumper};
+use crate::adapt::codec::DumpCodec;
+use crate::adapt::error::{Failure, Result};
+use crate::adapt::registry::parameter_format;
+use crate::adapt::transformer::Transformer;
+
+/// A range's bounds and brackets, taken from the Python object.
+struct Parts<'py> {
+    lower: Option<Bound<'py, PyAny>>,
+    upper: Option<Bound<'py, PyAny>>,
+    lower_inclusive: bool,
+    upper_inclusive: bool,
+    is_empty: bool,
+}
+
+impl<'py> Parts<'py> {
+    fn of(value: &Bound<'py, PyAny>) -> Result<Parts<'py>> {
+        let py = value.py();
+        let brackets = value.getattr(intern!(py, "bounds"))?;
+        let brackets = brackets.cast::<PyString>().map_err(PyErr::from)?.to_str()?.as_bytes();
+        let bound = |name| -> PyResult<_> {
+            let bound = value.getattr(name)?;
+            Ok((!bound.is_none()).then_some(bound))
+        };
+        Ok(Parts {
+            lower: bound(intern!(py, "lower"))?,
+            upper: bound(intern!(py, "upper"))?,
+            lower_inclusive: brackets.first() == Some(&b'['),
+            upper_inclusive: brackets.get(1) == Some(&b']'),
+            is_empty: brackets.is_empty(),
+        })
+    }
+
+    fn bounds(&self) -> impl Iterator<Item = &Bound<'py, PyAny>> {
+        self.lower.iter().chain(&self.upper)
+    }
+}
+
+/// How to write the bounds, and as which type the whole.
+struct Plan {
+    format: Format,
+    oid: Oid,
+    /// The type of the bounds if the class fixes it.
+    subtype: Oid,
+}
+
+impl Plan {
+    fn of<'py>(
+        codec: &DumpCodec,
+        subtype: Oid,
+        cx: &DumpContext<'_, 'py>,
+        example: Option<&Bound<'py, PyAny>>,
+        find: fn(&DumpContext<'_, '_>, Oid) -> Result<Oid>,
+    ) -> Result<Plan> {
+        let mut plan = Plan {
+            format: codec.format,
+            oid: codec.oid,
+            subtype,
+        };
+        if let Some(example) = example
+            && codec.oid == 0
+            && subtype == 0
+        {
+            if example.is_instance_of::<PyInt>() {
+                plan.format = Format::Text;
+            } else {
+                let bound = plan.dumper(cx, example)?.dump(cx, example, &mut Vec::new())?;
+                plan.oid = find(cx, bound.oid)?;
+            }
+        }
+        Ok(plan)
+    }
+
+    fn dumper<'py>(&self, cx: &DumpContext<'_, 'py>, bound: &Bound<'py, PyAny>) -> Result<Dumper> {
+        let format = parameter_format(self.format);
+        if self.subtype == 0 {
+            return cx.dumper(bound, format);
+        }
+        let adapters = cx.transformer.get().adapters().get();
+        let class = adapters.find_dumper_by_oid(cx.py, self.subtype, self.format)?;
+        match class.native {
+            Some(codec) => Ok(Dumper::Native(codec)),
+            None => {
+                let of = bound.get_type();
+                let dumper =
+                    Transformer::python_dumper(cx.transformer, cx.registry, &of, format, &class)?;
+                Ok(Dumper::Python(dumper))
+            }
+        }
+    }
+
+    fn wrote(&self) -> Dumped {
+        Dumped {
+            oid: self.oid,
+            format: self.format,
+            is_null: false,
+        }
+    }
+
+    fn write<'py>(&self, cx: &DumpContext<'_, 'py>, parts: &Parts<'py>, out: &mut Vec<u8>) -> Result<()> {
+        match self.format {
+            Format::Text => self.write_text(cx, parts, out),
+            Format::Binary => self.write_binary(cx, parts, out),
+        }
+    }
+
+    fn write_text<'py>(
+        &self,
+        cx: &DumpContext<'_, 'py>,
+        parts: &Parts<'py>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if parts.is_empty {
+            out.extend_from_slice(b"empty");
+            return Ok(());
+        }
+        out.push(if parts.lower_inclusive { b'[' } else { b'(' });
+        self.write_text_bound(cx, parts.lower.as_ref(), out)?;
+        out.push(b',');
+        self.write_text_bound(cx, parts.upper.as_ref(), out)?;
+        out.push(if parts.upper_inclusive { b']' } else { b')' });
+        Ok(())
+    }
+
+    fn write_text_bound<'py>(
+        &self,
+        cx: &DumpContext<'_, 'py>,
+        bound: Option<&Bound<'py, PyAny>>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let Some(bound) = bound else {
+            return Ok(());
+        };
+        let start = out.len();
+        if self.dumper(cx, bound)?.dump(cx, bound, out)?.is_null {
+            return Err(null_bound());
+        }
+        range::quote_text_bound(out, start);
+        Ok(())
+    }
+
+    fn write_binary<'py>(
+        &self,
+        cx: &DumpContext<'_, 'py>,
+        parts: &Parts<'py>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if parts.is_empty {
+            out.push(range::FLAG_EMPTY);
+            return Ok(());
+        }
+        let flag = |on, flag| if on { flag } else { 0 };
+        out.push(
+            flag(parts.lower_inclusive, range::FLAG_LOWER_INCLUSIVE)
+                | flag(parts.upper_inclusive, range::FLAG_UPPER_INCLUSIVE)
+                | flag(parts.lower.is_none(), range::FLAG_LOWER_INFINITE)
+                | flag(parts.upper.is_none(), range::FLAG_UPPER_INFINITE),
+        );
+        let mut written = None;
+        for bound in parts.bounds() {
+            let place = wire::begin_value(out);
+            let dumped = self.dumper(cx, bound)?.dump(cx, bound, out)?;
+            if dumped.is_null {
+                return Err(null_bound());
+            }
+            wire::end_value(out, place, "range")?;
+            if *written.get_or_insert(dumped.oid) != dumped.oid {
+                return Err(Failure::Range(String::from("the bounds of a range are of two types")));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn null_bound() -> Failure {
+    Failure::Range(String::from("the bound of a range cannot be NULL: use None for no bound"))
+}
+
+/// A range.
+pub fn dump_range<'py>(
+    codec: &DumpCodec,
+    subtype: Oid,
+    cx: &DumpContext<'_, 'py>,
+    value: &Bound<'py, PyAny>,
+    out: &mut Vec<u8>,
+) -> Result<Dumped> {
+    let parts = Parts::of(value)?;
+    let plan = Plan::of(codec, subtype, cx, parts.bounds().next(), range_of)?;
+    plan.write(cx, &parts, out)?;
+    Ok(plan.wrote())
+}
+
+/// A multirange: any number of ranges of one type.
+pub fn dump_multirange<'py>(
+    codec: &DumpCodec,
+    subtype: Oid,
+    cx: &DumpContext<'_, 'py>,
+    value: &Bound<'py, PyAny>,
+    out: &mut Vec<u8>,
+) -> Result<Dumped> {
+    let mut ranges = Vec::new();
+    for range in value.try_iter()? {
+        ranges.push(Parts::of(&range?)?);
+    }
+    let example = ranges.iter().find_map(|parts| parts.bounds().next());
+    let plan = Plan::of(codec, subtype, cx, example, multirange_of)?;
+    match plan.format {
+        Format::Text => {
+            out.push(b'{');
+            for (index, parts) in ranges.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                plan.write_text(cx, parts, out)?;
+            }
+            out.push(b'}');
+        }
+        Format::Binary => {
+            multirange::encode_binary_header(ranges.len(), out)?;
+            for parts in &ranges {
+                let place = wire::begin_value(out);
+                plan.write_binary(cx, parts, out)?;
+                wire::end_value(out, place, "multirange")?;
+            }
+        }
+    }
+    Ok(plan.wrote())
+}
+
+/// The range over a type, 0 if it is not known.
+fn range_of(cx: &DumpContext<'_, '_>, subtype: Oid) -> Result<Oid> {
+    let known = catalog::types()
+        .iter()
+        .find(|known| matches!(known.kind, Kind::Range { subtype: of } if of == subtype));
+    match known {
+        Some(known) => Ok(known.oid),
+        None => registered(cx, "psycoxide.types.range", "RangeInfo", subtype),
+    }
+}
+
+/// The multirange over a type, 0 if it is not known.
+fn multirange_of(cx: &DumpContext<'_, '_>, subtype: Oid) -> Result<Oid> {
+    let known = catalog::types()
+        .iter()
+        .find(|known| matches!(known.kind, Kind::Multirange { subtype: of, .. } if of == subtype));
+    match known {
+        Some(known) => Ok(known.oid),
+        None => registered(cx, "psycoxide.types.multirange", "MultirangeInfo", subtype),
+    }
+}
+
+fn registered(cx: &DumpContext<'_, '_>, module: &str, class: &str, subtype: Oid) -> Result<Oid> {
+    let py = cx.py;
+    if subtype == 0 {
+        return Ok(0);
+    }
+    let class = py.import(module)?.getattr(class)?;
+    let types = cx.transformer.get().adapters().get().types_registry(py);
+    let info = types.call_method1(intern!(py, "get_by_subtype"), (class, subtype))?;
+    if info.is_none() {
+        return Ok(0);
+    }
+    Ok(info.getattr(intern!(py, "oid"))?.extract()?)
+}

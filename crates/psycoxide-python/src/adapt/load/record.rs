@@ -1,0 +1,128 @@
+//! Records and composite types to tuples, or to what their class makes of the values.
+//!
+//! The text of a record does not say what its fields are: they stay strings. A binary one does,
+//! and a composite type that was registered is known. See the manual's
+//! [composite types](https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX).
+
+use psycoxide_types::{Format, composite};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::{LoadContext, Loader};
+use crate::adapt::error::{Failure, Result};
+use crate::raw::sequence::TupleBuilder;
+
+/// A record.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordLoader {
+    /// Its format.
+    pub format: Format,
+}
+
+impl RecordLoader {
+    /// The tuple.
+    pub fn load<'py>(self, cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py, PyAny>> {
+        match self.format {
+            Format::Text => {
+                let text = cx.element_loader(0, Format::Text)?;
+                let values = text_fields(cx, data, |_| Some(&text))?;
+                Ok(PyTuple::new(cx.py, values)?.into_any())
+            }
+            Format::Binary => {
+                let fields = composite::decode_binary(data)?;
+                let mut tuple = TupleBuilder::new(cx.py, fields.remaining())?;
+                for field in fields {
+                    let (oid, value) = field?;
+                    tuple.push(match value {
+                        Some(value) => {
+                            let loader = cx.element_loader(oid, Format::Binary)?;
+                            loader.load(cx, value)?
+                        }
+                        None => cx.py.None().into_bound(cx.py),
+                    });
+                }
+                Ok(tuple.finish(false).into_any())
+            }
+        }
+    }
+}
+
+/// The fields of a text record; None stands for a field that there should not be.
+fn text_fields<'a, 'py>(
+    cx: &mut LoadContext<'_, 'py>,
+    data: &[u8],
+    loader: impl Fn(usize) -> Option<&'a Loader>,
+) -> Result<Vec<Bound<'py, PyAny>>> {
+    let mut buffer = cx.scratch.take_buffer();
+    let mut values = Vec::new();
+    for field in composite::decode_text(data) {
+        let loader = loader(values.len()).ok_or_else(too_many)?;
+        values.push(match field? {
+            Some(value) => loader.load(cx, value.unescape(&mut buffer))?,
+            None => cx.py.None().into_bound(cx.py),
+        });
+    }
+    cx.scratch.put_buffer(buffer);
+    Ok(values)
+}
+
+#[cold]
+fn too_many() -> Failure {
+    Failure::Range(String::from(
+        "the composite value has other fields than its type had when it was registered",
+    ))
+}
+
+/// A composite type that was registered.
+#[derive(Debug)]
+pub struct CompositeLoader {
+    /// For each field.
+    pub fields: Vec<Loader>,
+    /// Called with the tuple of the values.
+    pub make: Py<PyAny>,
+    /// Its format.
+    pub format: Format,
+}
+
+impl CompositeLoader {
+    /// What the class makes of the values.
+    pub fn load<'py>(&self, cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py, PyAny>> {
+        let values = match self.format {
+            Format::Text => text_fields(cx, data, |index| self.fields.get(index))?,
+            Format::Binary => {
+                let mut values = Vec::with_capacity(self.fields.len());
+                for field in composite::decode_binary(data)? {
+                    let (_, value) = field?;
+                    let loader = self.fields.get(values.len()).ok_or_else(too_many)?;
+                    values.push(match value {
+                        Some(value) => loader.load(cx, value)?,
+                        None => cx.py.None().into_bound(cx.py),
+                    });
+                }
+                values
+            }
+        };
+        // The text of a composite without fields is that of one whose only field is NULL.
+        if values.len() != self.fields.len() && !(values.is_empty() && self.fields.len() == 1) {
+            return Err(too_many());
+        }
+        let values = if values.is_empty() && self.fields.len() == 1 {
+            PyTuple::new(cx.py, [cx.py.None()])?
+        } else {
+            PyTuple::new(cx.py, values)?
+        };
+        Ok(self.make.bind(cx.py).call1((values,))?)
+    }
+}
+
+/// A member of an enumeration by its label.
+pub fn load_enum<'py>(
+    cx: &mut LoadContext<'_, 'py>,
+    members: &Bound<'py, PyDict>,
+    data: &[u8],
+) -> Result<Bound<'py, PyAny>> {
+    let label = cx.session.encoding.load_str(cx.py, data)?;
+    members.get_item(&label)?.ok_or_else(|| {
+        Failure::Range(format!("bad member for the enum: {:?}", label.to_string_lossy()))
+    })
+}
