@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -41,8 +42,9 @@ def resolve_srv(request, monkeypatch):
         return answer(name, kind)
 
     monkeypatch.setattr(_dns, "_dns_exception", lambda: NoAnswer)
-    monkeypatch.setattr(_dns, "_resolver", lambda: SimpleNamespace(resolve=answer))
-    monkeypatch.setattr(_dns, "_async_resolver", lambda: SimpleNamespace(resolve=answer_async))
+    patch = monkeypatch.setitem
+    patch(vars(_dns), "resolver", SimpleNamespace(resolve=answer))
+    patch(vars(_dns), "async_resolver", SimpleNamespace(resolve=answer_async))
     if request.param == "sync":
         return _dns.resolve_srv
     return lambda params: asyncio.run(_dns.resolve_srv_async(params))
@@ -74,6 +76,12 @@ def test_hosts_are_replaced(resolve_srv, host, port, want):
     before = dict(params)
     assert resolve_srv(params) == {"dbname": "d"} | want
     assert params == before
+
+
+def test_hosts_of_the_environment(resolve_srv, monkeypatch):
+    monkeypatch.setenv("PGHOST", "db.example,b")
+    monkeypatch.setenv("PGPORT", "SRV,7")
+    assert resolve_srv({"user": "u"}) == {"user": "u", "host": "only.example,b", "port": "5555,7"}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +125,8 @@ def test_priority_then_weight():
 
 
 def test_needs_dnspython(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "dns.resolver", None)
+    monkeypatch.setitem(sys.modules, "dns.resolver", None)
+    monkeypatch.delitem(vars(_dns), "resolver", raising=False)
     with pytest.raises(ImportError, match="pip install 'dnspython"):
         _dns.resolve_srv({"host": "_a._b.c"})
 

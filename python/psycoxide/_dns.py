@@ -1,6 +1,7 @@
 """Looking up hosts before connecting: experimental, as psycopg's module of that name.
 
-Needs the package `dnspython` (2.1 or later), except for :func:`resolve_hostaddr_async`. A subclass
+Needs the package `dnspython` (2.1 or later), except for :func:`resolve_hostaddr_async`; `resolver`
+and `async_resolver` are the objects of it that are asked, to be configured or replaced. A subclass
 of :class:`~psycoxide.Connection` may call these functions from its `_get_connection_params()`. See
 "_dns -- DNS resolution utilities" in psycopg's manual.
 """
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import _core
 from . import _errors_base as e
 
 if TYPE_CHECKING:
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from dns.asyncresolver import Resolver as AsyncResolver
     from dns.rdtypes.IN.SRV import SRV
     from dns.resolver import Resolver
+
+_NEEDED = "the package 'dnspython' is needed to look up SRV records: pip install 'dnspython>=2.1'"
+
+_this = sys.modules[__name__]
 
 
 class HostPort(NamedTuple):
@@ -41,7 +48,8 @@ def resolve_srv(params: dict[str, Any]) -> dict[str, Any]:
     It looks up the hosts that are called `_service._proto.domain`, and those whose port is `SRV`.
 
     :param params: connection parameters, such as
-        :func:`psycoxide.conninfo.conninfo_to_dict` returns. It is not changed.
+        :func:`psycoxide.conninfo.conninfo_to_dict` returns. It is not changed. Where it has no
+        host, those of the environment count.
     :return: the parameters, with `host` and `port` replaced if anything was looked up.
     :raises OperationalError: if no host is left, or hosts and ports do not match.
     :raises ImportError: if dnspython is not installed.
@@ -113,7 +121,7 @@ class Rfc2782Resolver:
         attempts = self._attempts(params)
         if attempts is None:
             return params
-        resolver = _resolver()
+        resolver: Resolver = _this.resolver
         found: list[HostPort] = []
         for attempt in attempts:
             if not attempt.totry:
@@ -132,7 +140,7 @@ class Rfc2782Resolver:
         attempts = self._attempts(params)
         if attempts is None:
             return params
-        resolver = _async_resolver()
+        resolver: AsyncResolver = _this.async_resolver
         found: list[HostPort] = []
         for attempt in attempts:
             if not attempt.totry:
@@ -167,6 +175,8 @@ class Rfc2782Resolver:
         """The hosts, each with what to do about it; `None` if there is nothing to do."""
         if params.get("hostaddr"):
             return None  # No name is looked up at all.
+        if not params.get("host"):
+            params = {**_from_environment(), **params}
         hosts = _split(params.get("host"))
         ports = _matching(params, "port", hosts, "ports")
         attempts: list[HostPort] = []
@@ -201,6 +211,15 @@ class Rfc2782Resolver:
         return resolved
 
 
+def _from_environment() -> dict[str, str]:
+    """The hosts and ports that apply because of `PGHOST` and `PGPORT`, or a service file."""
+    return {
+        option["keyword"]: option["val"]
+        for option in _core.conninfo_defaults()
+        if option["keyword"] in ("host", "port") and option["val"] != option["compiled"]
+    }
+
+
 def _split(value: object) -> list[str]:
     return [""] if value is None else str(value).split(",")
 
@@ -221,23 +240,36 @@ def _sock_stream() -> int:
     return socket.SOCK_STREAM
 
 
-_NEEDED = "the package 'dnspython' is needed to look up SRV records: pip install 'dnspython>=2.1'"
+def __getattr__(name: str) -> Any:
+    # The resolvers are made when they are first used: without dnspython the rest works.
+    if name == "resolver":
+        globals()[name] = _resolver()
+    elif name == "async_resolver":
+        globals()[name] = _async_resolver()
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[name]
 
 
 def _resolver() -> Resolver:
     try:
-        from dns.resolver import Resolver
+        from dns.resolver import Cache, Resolver
     except ImportError as ex:
         raise ImportError(_NEEDED, name="dns") from ex
-    return Resolver()
+    resolver = Resolver()
+    resolver.cache = Cache()
+    return resolver
 
 
 def _async_resolver() -> AsyncResolver:
     try:
         from dns.asyncresolver import Resolver
+        from dns.resolver import Cache
     except ImportError as ex:
         raise ImportError(_NEEDED, name="dns") from ex
-    return Resolver()
+    resolver = Resolver()
+    resolver.cache = Cache()
+    return resolver
 
 
 def _dns_exception() -> type[Exception]:

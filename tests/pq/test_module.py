@@ -23,7 +23,14 @@ def test_all_names_are_there():
 
 
 @pytest.mark.parametrize(
-    "number, text", [(180003, "18.3"), (100000, "10.0"), (90624, "9.6.24"), (150018, "15.18")]
+    "number, text",
+    [
+        (180003, "18.3"),
+        (100000, "10.0"),
+        (90624, "9.6.24"),
+        (150018, "15.18"),
+        (101112, "10.11.12"),
+    ],
 )
 def test_version_pretty(number, text):
     assert pq.version_pretty(number) == text

@@ -43,10 +43,11 @@ def strip_severity(msg: str) -> str:
 
 def version_pretty(version: int) -> str:
     """A version as people write it: 180003 is `18.3`; 90624, of the older scheme, `9.6.24`."""
-    major, minor = divmod(version, 10_000)
-    if major >= 10:
-        return f"{major}.{minor}"
-    return f"{major}.{minor // 100}.{minor % 100}"
+    major, rest = divmod(version, 10_000)
+    minor, patch = divmod(rest, 100)
+    if major >= 10 and not minor:
+        return f"{major}.{patch}"
+    return f"{major}.{minor}.{patch}"
 
 
 def connection_summary(pgconn: abc.PGconn) -> str:
