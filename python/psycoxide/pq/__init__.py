@@ -9,8 +9,7 @@ connection's encoding. See "pq -- libpq wrapper module" in psycopg's manual, and
 What connections do not need is loaded when it is first asked for.
 """
 
-from .. import _core
-from .._core import PGconn, PGresult
+from .._core import Escaping, PGconn, PGresult
 from ._enums import (
     ConnStatus,
     DiagnosticField,
@@ -25,7 +24,6 @@ from ._enums import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._core import Escaping
     from . import abc, misc
     from ._conninfo import Conninfo
     from ._records import ConninfoOption, PGnotify, PGresAttDesc
@@ -85,8 +83,6 @@ def version() -> int:
 
 
 def __getattr__(name: str) -> object:
-    if name == "Escaping":
-        return _core.Escaping
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

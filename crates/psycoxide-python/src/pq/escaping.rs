@@ -35,7 +35,9 @@ pub struct Escaping {
 impl Escaping {
     /// The settings of the session, if there is a connection.
     fn session(&self) -> PyResult<Option<Arc<Session>>> {
-        let Some(connection) = &self.connection else { return Ok(None) };
+        let Some(connection) = &self.connection else {
+            return Ok(None);
+        };
         let shared = connection.get().shared();
         if shared.is_closed_by_user() {
             return Err(error::closed(shared));
@@ -45,7 +47,8 @@ impl Escaping {
 
     /// The settings of the session, which `doing` cannot do without.
     fn session_for(&self, doing: &str) -> PyResult<Arc<Session>> {
-        self.session()?.ok_or_else(|| failed(doing, "no connection provided"))
+        self.session()?
+            .ok_or_else(|| failed(doing, "no connection provided"))
     }
 }
 
@@ -89,7 +92,9 @@ impl Escaping {
 
     /// The bytes as the text of a `bytea`, so that it may stand between single quotes.
     fn escape_bytea<'py>(&self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        let conforming = self.session()?.is_none_or(|session| session.standard_conforming_strings);
+        let conforming = self
+            .session()?
+            .is_none_or(|session| session.standard_conforming_strings);
         let bytes = bytes_of(data)?;
         let mut out = Vec::with_capacity(bytes.len() * 2 + 3);
         if !conforming {

@@ -25,7 +25,12 @@ impl<'py> IntoPyObject<'py> for PGnotify {
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        let Notification { channel, pid, payload, .. } = self.notification;
+        let Notification {
+            channel,
+            pid,
+            payload,
+            ..
+        } = self.notification;
         CLASS.import(py, "psycoxide.pq", "PGnotify")?.call1((
             PyBytes::new(py, &channel),
             pid,
