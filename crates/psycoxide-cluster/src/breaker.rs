@@ -1,0 +1,371 @@
+//! When a node that failed is tried again.
+//!
+//! ```text
+//!              fault                       delay over, or listed again
+//!   Closed ───────────▶ Open(until) ────────────────▶ half-open: one trial at a time
+//!     ▲                   ▲                                │           │
+//!     └───────────────────┼──────────── success ───────────┘           │
+//!                         └───────── fault, delay doubled ─────────────┘
+//! ```
+//!
+//! The rule it guards: one outage counts once. Each change starts a new *epoch*, and a fault found
+//! by an attempt that began in an earlier epoch says nothing new, so thirty connections that fail
+//! together do not make the node's absence thirty times as long.
+
+use std::time::{Duration, Instant};
+
+use crate::Options;
+use crate::random::Random;
+
+/// How long a node is left alone that cannot take a connection now.
+pub const SOFT_PENALTY: Duration = Duration::from_secs(1);
+
+/// A trial that lasted this long before it failed would make a caller wait.
+const COSTLY: Duration = Duration::from_millis(200);
+
+/// How long such trials are left to the background task before a caller makes one.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Delays are spread by this share, so that processes do not come back together.
+const JITTER: f64 = 0.2;
+
+/// The doubling stops here; the cap is reached long before.
+const LAST_EXPONENT: u32 = 16;
+
+/// A node's state as seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Used as usual.
+    Closed,
+    /// Left alone.
+    Open,
+    /// One connection may try, or is trying.
+    HalfOpen,
+}
+
+/// Who wants to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Somebody who waits for the connection.
+    Caller,
+    /// The background task, which only wants to know.
+    Probe,
+}
+
+/// Whether a connection may be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Yes,
+    /// Yes, as the one trial.
+    Trial,
+    No,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Closed,
+    Open {
+        until: Instant,
+    },
+    HalfOpen {
+        trying: bool,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    state: State,
+    exponent: u32,
+    epoch: u64,
+    /// The end of the pause after a soft fault.
+    penalty: Option<Instant>,
+    last_fault: Option<Instant>,
+    was_costly: bool,
+    /// When it closed after having been open; slow start counts from here.
+    recovered: Option<Instant>,
+}
+
+impl Breaker {
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(crate) fn state(&self, now: Instant) -> BreakerState {
+        match self.state {
+            State::Closed => BreakerState::Closed,
+            State::Open { until } if now < until => BreakerState::Open,
+            State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    pub(crate) fn is_trying(&self) -> bool {
+        self.state == State::HalfOpen { trying: true }
+    }
+
+    /// Whether a trial is under way of which the outcome can be expected soon.
+    pub(crate) fn is_in_quick_trial(&self) -> bool {
+        self.is_trying() && !self.was_costly
+    }
+
+    /// Whether some attempt failed since then, whoever made it.
+    pub(crate) fn has_failed_since(&self, then: Instant) -> bool {
+        self.last_fault.is_some_and(|at| at >= then)
+    }
+
+    /// When the present pause ends; in the past when there is none.
+    pub(crate) fn expiry(&self) -> Option<Instant> {
+        match self.state {
+            State::Open { until } => Some(until),
+            State::Closed | State::HalfOpen { .. } => self.penalty,
+        }
+    }
+
+    /// When the background task should make the trial, if nobody did before.
+    pub(crate) fn probe_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Open { until } => Some(until),
+            State::HalfOpen { trying: false } => self.penalty.or(self.last_fault),
+            State::Closed | State::HalfOpen { trying: true } => None,
+        }
+    }
+
+    pub(crate) fn admits(&self, now: Instant, by: By) -> Admission {
+        if self.penalty.is_some_and(|end| now < end) {
+            return Admission::No;
+        }
+        match self.state {
+            State::Closed => Admission::Yes,
+            State::HalfOpen { trying: false } => Admission::Trial,
+            State::HalfOpen { trying: true } => Admission::No,
+            State::Open { until } => {
+                let grace = match by {
+                    By::Caller if self.was_costly => GRACE,
+                    By::Caller | By::Probe => Duration::ZERO,
+                };
+                if now >= until + grace {
+                    Admission::Trial
+                } else {
+                    Admission::No
+                }
+            }
+        }
+    }
+
+    /// How much of the slow start is left, from 1 to 0.
+    pub(crate) fn slow_start_left(&self, now: Instant, window: Duration) -> f64 {
+        let Some(recovered) = self.recovered else {
+            return 0.0;
+        };
+        let passed = now.saturating_duration_since(recovered);
+        if passed >= window {
+            return 0.0;
+        }
+        1.0 - passed.as_secs_f64() / window.as_secs_f64()
+    }
+
+    /// Makes the coming attempt the trial, unless the breaker is closed.
+    pub(crate) fn begin_attempt(&mut self) {
+        if self.state != State::Closed {
+            self.change(State::HalfOpen { trying: true });
+        }
+    }
+
+    /// A node fault. Whether the node has gone down by it, as far as we knew.
+    pub(crate) fn fault(
+        &mut self,
+        epoch: u64,
+        cost: Duration,
+        options: &Options,
+        now: Instant,
+        random: &mut Random,
+    ) -> bool {
+        if epoch != self.epoch {
+            return false;
+        }
+        let was_closed = self.state == State::Closed;
+        self.exponent = match was_closed {
+            true => 0,
+            false => (self.exponent + 1).min(LAST_EXPONENT),
+        };
+        let delay = options.failed_host_reconnect_delay;
+        let longest = options.backoff_max.max(delay);
+        let pause = delay
+            .saturating_mul(1 << self.exponent)
+            .min(longest)
+            .mul_f64(random.around_one(JITTER))
+            .min(longest);
+        self.last_fault = Some(now);
+        self.was_costly = cost >= COSTLY;
+        self.penalty = None;
+        self.recovered = None;
+        self.change(State::Open { until: now + pause });
+        was_closed
+    }
+
+    /// The node is there but did not take the connection.
+    pub(crate) fn soft_fault(&mut self, epoch: u64, now: Instant) {
+        self.last_fault = Some(now);
+        self.penalty = Some(now + SOFT_PENALTY);
+        self.cancelled(epoch);
+    }
+
+    /// A connection was made, or at least refused by a server in good health. Whether the node has
+    /// come up by it.
+    pub(crate) fn success(&mut self, now: Instant) -> bool {
+        self.penalty = None;
+        if self.state == State::Closed {
+            return false;
+        }
+        self.exponent = 0;
+        self.was_costly = false;
+        self.recovered = Some(now);
+        self.change(State::Closed);
+        true
+    }
+
+    /// The attempt of that epoch ended without an answer; if it was the trial, the next may try.
+    pub(crate) fn cancelled(&mut self, epoch: u64) {
+        if epoch == self.epoch && self.is_trying() {
+            self.change(State::HalfOpen { trying: false });
+        }
+    }
+
+    /// There is reason to think that the node is back: listed again, or another address is known.
+    pub(crate) fn relist(&mut self) {
+        if matches!(self.state, State::Open { .. }) {
+            self.was_costly = false;
+            self.change(State::HalfOpen { trying: false });
+        }
+    }
+
+    fn change(&mut self, state: State) {
+        self.state = state;
+        self.epoch += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK: Duration = Duration::from_millis(1);
+
+    fn seconds(count: f64) -> Duration {
+        Duration::from_secs_f64(count)
+    }
+
+    #[test]
+    fn delays_double_up_to_the_cap_and_success_starts_over() {
+        let (options, mut random) = (Options::default(), Random::new(1));
+        let mut now = Instant::now();
+        let mut breaker = Breaker::default();
+        for (turn, nominal) in [5.0, 10.0, 20.0, 40.0, 60.0, 60.0].into_iter().enumerate() {
+            breaker.begin_attempt();
+            let epoch = breaker.epoch();
+            assert_eq!(
+                breaker.fault(epoch, QUICK, &options, now, &mut random),
+                turn == 0
+            );
+            let pause = breaker.expiry().unwrap() - now;
+            assert!(
+                pause >= seconds(nominal * 0.8) && pause <= seconds(nominal * 1.2),
+                "{pause:?}"
+            );
+            assert!(pause <= options.backoff_max);
+            assert_eq!(breaker.admits(now, By::Caller), Admission::No);
+            now += pause;
+            assert_eq!(breaker.admits(now, By::Caller), Admission::Trial);
+        }
+        breaker.begin_attempt();
+        assert!(breaker.success(now));
+        assert!(!breaker.success(now));
+        assert_eq!(breaker.admits(now, By::Caller), Admission::Yes);
+        let epoch = breaker.epoch();
+        assert!(breaker.fault(epoch, QUICK, &options, now, &mut random));
+        assert!(breaker.expiry().unwrap() - now <= seconds(6.0));
+    }
+
+    #[test]
+    fn attempts_that_fail_together_are_one_outage() {
+        let (options, mut random) = (Options::default(), Random::new(1));
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        let epoch = breaker.epoch();
+        assert!(breaker.fault(epoch, QUICK, &options, now, &mut random));
+        let until = breaker.expiry();
+        assert!(!breaker.fault(epoch, QUICK, &options, now + QUICK, &mut random));
+        assert_eq!(breaker.expiry(), until);
+    }
+
+    #[test]
+    fn an_old_failure_does_not_open_a_breaker_that_closed_since() {
+        let (options, mut random) = (Options::default(), Random::new(1));
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        let slow_attempt = breaker.epoch();
+        breaker.fault(slow_attempt, QUICK, &options, now, &mut random);
+        breaker.begin_attempt();
+        breaker.success(now + seconds(6.0));
+        let later = now + seconds(10.0);
+        assert!(!breaker.fault(slow_attempt, seconds(10.0), &options, later, &mut random));
+        assert_eq!(breaker.state(later), BreakerState::Closed);
+    }
+
+    #[test]
+    fn one_trial_at_a_time_and_a_cancelled_one_makes_room() {
+        let (options, mut random) = (Options::default(), Random::new(1));
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        breaker.fault(0, QUICK, &options, now, &mut random);
+        breaker.relist();
+        assert_eq!(breaker.state(now), BreakerState::HalfOpen);
+        assert_eq!(breaker.admits(now, By::Caller), Admission::Trial);
+        breaker.begin_attempt();
+        assert_eq!(breaker.admits(now, By::Caller), Admission::No);
+        breaker.cancelled(breaker.epoch());
+        assert_eq!(breaker.admits(now, By::Caller), Admission::Trial);
+    }
+
+    #[test]
+    fn callers_leave_costly_trials_to_the_background_for_a_while() {
+        let (options, mut random) = (Options::default(), Random::new(1));
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        breaker.fault(0, seconds(3.0), &options, now, &mut random);
+        let until = breaker.expiry().unwrap();
+        assert_eq!(breaker.admits(until, By::Caller), Admission::No);
+        assert_eq!(breaker.admits(until, By::Probe), Admission::Trial);
+        assert_eq!(breaker.admits(until + GRACE, By::Caller), Admission::Trial);
+    }
+
+    #[test]
+    fn a_soft_fault_is_a_short_pause_and_no_outage() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        breaker.soft_fault(0, now);
+        assert_eq!(breaker.state(now), BreakerState::Closed);
+        assert_eq!(breaker.admits(now, By::Caller), Admission::No);
+        let after = now + SOFT_PENALTY;
+        assert_eq!(breaker.admits(after, By::Caller), Admission::Yes);
+    }
+
+    #[test]
+    fn slow_start_fades() {
+        let (options, mut random) = (Options::default(), Random::new(1));
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        let window = seconds(10.0);
+        assert_eq!(breaker.slow_start_left(now, window), 0.0);
+        breaker.fault(0, QUICK, &options, now, &mut random);
+        breaker.success(now);
+        assert_eq!(breaker.slow_start_left(now, window), 1.0);
+        assert_eq!(breaker.slow_start_left(now + seconds(5.0), window), 0.5);
+        assert_eq!(breaker.slow_start_left(now + window, window), 0.0);
+        assert_eq!(breaker.slow_start_left(now, Duration::ZERO), 0.0);
+    }
+}

@@ -1,0 +1,302 @@
+//! The way to a node: which to try, and what to do when it fails.
+//!
+//! ```text
+//! levels, best first ─▶ nodes that are down, nearest to their trial first
+//!     ─▶ the other kind of address ─▶ the configured hosts ─▶ an error
+//! ```
+//!
+//! The rule it guards: no node is tried twice in one search (at one address), none outside of the
+//! levels is tried at all, and no step waits: it *says* that there is something worth waiting for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::Error;
+use crate::breaker::{Admission, By};
+use crate::budget::attempt_share;
+use crate::cluster::Cluster;
+use crate::lease::Attempt;
+use crate::node::{AddressKind, Node, NodeId};
+use crate::options::{Options, PublicIp};
+use crate::policy::{Choice, Chosen, choose};
+use crate::random::Random;
+use crate::state::{Mode, Reserved, State};
+use crate::wakers::Topic;
+
+/// How long a caller waits for room at the right node before the next best will do. Long enough for
+/// a connect on a sound network, so that counts stay even; short enough when a node hangs.
+const ROOM_PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long a caller waits for the outcome of others' trials when nothing else is left.
+const TRIAL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Next {
+    /// Connect there and tell the outcome.
+    Attempt(Attempt),
+    /// Ask again when [`Topic::Slot`] changes, at the latest then.
+    Wait {
+        /// What to wait for.
+        topic: Topic,
+        /// Until when.
+        until: Instant,
+    },
+    /// No node can be reached: connect to the configured hosts as if there were no cluster.
+    Contacts {
+        /// How much time there is.
+        allowance: Option<Duration>,
+        /// Whether this is the first time for the cluster, worth a line in the log.
+        is_first: bool,
+    },
+}
+
+/// One caller's search for a node.
+#[derive(Debug)]
+pub struct Search {
+    options: Arc<Options>,
+    started: Instant,
+    deadline: Option<Instant>,
+    tried: Vec<NodeId>,
+    tried_public: Vec<NodeId>,
+    full_since: Option<Instant>,
+    trials_since: Option<Instant>,
+    contacts_offered: bool,
+}
+
+enum Found {
+    Node(Reserved, AddressKind, Option<Duration>),
+    Wait(Instant),
+    Contacts(bool),
+}
+
+impl Search {
+    /// A search that begins now and may take `connect_timeout` in all.
+    pub fn new(options: Arc<Options>, now: Instant, connect_timeout: Option<Duration>) -> Self {
+        Self {
+            options,
+            started: now,
+            deadline: connect_timeout.map(|timeout| now + timeout),
+            tried: Vec::new(),
+            tried_public: Vec::new(),
+            full_since: None,
+            trials_since: None,
+            contacts_offered: false,
+        }
+    }
+
+    /// When the caller's time is over.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// What to do next. To be called at the start, after a wait, and after a failure for which
+    /// [`Fault::tries_next`](crate::Fault::tries_next).
+    ///
+    /// # Errors
+    /// When there is nothing left to do.
+    pub fn next(
+        &mut self,
+        cluster: &Arc<Cluster>,
+        now: Instant,
+        random: &mut Random,
+    ) -> Result<Next, Error> {
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            let tried = self.tried.len();
+            return Err(Error::Timeout { tried });
+        }
+        let found = cluster.with(|state| self.find(state, now, random))?;
+        Ok(match found {
+            Found::Node(reserved, kind, allowance) => {
+                self.full_since = None;
+                let tried = match kind {
+                    AddressKind::Public if self.tried.contains(&reserved.info.id) => {
+                        &mut self.tried_public
+                    }
+                    _ => &mut self.tried,
+                };
+                tried.push(reserved.info.id);
+                let options = self.options.clone();
+                Next::Attempt(Attempt::new(
+                    cluster, reserved, kind, options, now, allowance,
+                ))
+            }
+            Found::Wait(until) => Next::Wait {
+                topic: Topic::Slot,
+                until: self.deadline.map_or(until, |deadline| until.min(deadline)),
+            },
+            Found::Contacts(is_first) => Next::Contacts {
+                allowance: self.remaining(now),
+                is_first,
+            },
+        })
+    }
+
+    fn find(
+        &mut self,
+        state: &mut State,
+        now: Instant,
+        random: &mut Random,
+    ) -> Result<Found, Error> {
+        if state.schedule.note(&self.options) {
+            state.wakers.mark(Topic::Schedule);
+        }
+        let levels = state.levels(&self.options);
+        let kind = state.address_kind(&self.options);
+        let untried: Vec<Vec<NodeId>> = levels
+            .iter()
+            .map(|level| {
+                let fresh = level.iter().filter(|id| !self.tried.contains(id));
+                fresh.copied().collect()
+            })
+            .collect();
+        if let Some(found) = self.find_available(state, &untried, kind, now, random) {
+            return Ok(found);
+        }
+        let resting: Vec<NodeId> = untried.into_iter().flatten().collect();
+        if let Some(found) = self.find_resting(state, &resting, kind, now) {
+            return Ok(found);
+        }
+        if let Some(found) = self.find_public(state, &levels, now) {
+            return Ok(found);
+        }
+        if !self.contacts_offered && self.options.allows_contacts() && state.mode != Mode::Static {
+            self.contacts_offered = true;
+            state.counters.contact_fallbacks += 1;
+            return Ok(Found::Contacts(state.counters.contact_fallbacks == 1));
+        }
+        match levels.iter().map(Vec::len).sum() {
+            0 => Err(Error::NoEligibleNode {
+                load_balance: self.options.load_balance,
+                bound_to_keys: self.options.is_bound_to_keys(),
+                known: state.nodes.values().filter(|node| node.missed == 0).count(),
+            }),
+            eligible => Err(Error::AllNodesFailed { eligible }),
+        }
+    }
+
+    /// A node of the best level that has one to offer.
+    fn find_available(
+        &mut self,
+        state: &mut State,
+        untried: &[Vec<NodeId>],
+        kind: AddressKind,
+        now: Instant,
+        random: &mut Random,
+    ) -> Option<Found> {
+        let options = self.options.clone();
+        let admits = |node: &Node| node.breaker.admits(now, By::Caller) != Admission::No;
+        let choice = |node: &Node| Choice {
+            id: node.id(),
+            load: node.load(&options, now),
+            latency: node.latency.average(),
+            wants_measuring: node.connecting == 0 && node.latency.is_stale(now),
+            has_room: node.connecting < options.max_connecting_per_node.max(1),
+        };
+        let (mut best, mut left): (Option<Vec<Choice>>, usize) = (None, 0);
+        for level in untried {
+            let nodes = || level.iter().filter_map(|id| state.nodes.get(id));
+            let choices: Vec<Choice> = nodes().filter(|node| admits(node)).map(choice).collect();
+            left += choices.len();
+            if best.is_none() && !choices.is_empty() {
+                best = Some(choices);
+            } else if best.is_none() && nodes().any(|node| node.breaker.is_in_quick_trial()) {
+                // Nodes less preferred can wait for what comes of it.
+                let end = *self.trials_since.get_or_insert(now) + ROOM_PATIENCE;
+                if now < end {
+                    return Some(Found::Wait(end));
+                }
+            }
+        }
+        let choices = best?;
+
+        let end = self.full_since.map(|since| since + ROOM_PATIENCE);
+        let patient = end.is_none_or(|end| now < end);
+        let window = options.latency_window;
+        let (policy, cursor) = (options.policy, state.cursor);
+        match choose(policy, &choices, patient, cursor, window, random) {
+            Chosen::Node(id) => self.take(state, id, kind, now, left),
+            Chosen::Busy => {
+                if self.full_since.is_none() {
+                    state.counters.waits += 1;
+                }
+                let since = *self.full_since.get_or_insert(now);
+                let end = since + ROOM_PATIENCE;
+                Some(Found::Wait(if now < end {
+                    end
+                } else {
+                    now + ROOM_PATIENCE
+                }))
+            }
+        }
+    }
+
+    /// A node that is being left alone: better a small hope than an error.
+    fn find_resting(
+        &mut self,
+        state: &mut State,
+        resting: &[NodeId],
+        kind: AddressKind,
+        now: Instant,
+    ) -> Option<Found> {
+        let nodes = || resting.iter().filter_map(|id| state.nodes.get(id));
+        // A failure found by another caller meanwhile is as good as our own.
+        let hopeful = |node: &&Node| {
+            !node.breaker.is_trying() && !node.breaker.has_failed_since(self.started)
+        };
+        let left = nodes().filter(hopeful).count();
+        let nearest = nodes()
+            .filter(hopeful)
+            .min_by_key(|node| node.breaker.expiry());
+        if let Some(id) = nearest.map(Node::id) {
+            return self.take(state, id, kind, now, left);
+        }
+        if !nodes().any(|node| node.breaker.is_trying()) {
+            return None;
+        }
+        let end = *self.trials_since.get_or_insert(now) + TRIAL_PATIENCE;
+        (now < end).then_some(Found::Wait(end))
+    }
+
+    /// A node at its public address, when nothing told yet which kind works from here.
+    fn find_public(
+        &mut self,
+        state: &mut State,
+        levels: &[Vec<NodeId>],
+        now: Instant,
+    ) -> Option<Found> {
+        if self.options.use_public_ip != PublicIp::Auto || state.address_kind.is_some() {
+            return None;
+        }
+        let nodes = levels.iter().flatten().filter_map(|id| state.nodes.get(id));
+        let candidates: Vec<NodeId> = nodes
+            .filter(|node| node.info.has_two_addresses())
+            .filter(|node| !node.breaker.is_closed() && !node.breaker.is_trying())
+            .map(Node::id)
+            .filter(|id| !self.tried_public.contains(id))
+            .collect();
+        let first = *candidates.first()?;
+        if !self.tried.contains(&first) {
+            // Others found its private address dead.
+            self.tried.push(first);
+        }
+        self.take(state, first, AddressKind::Public, now, candidates.len())
+    }
+
+    fn take(
+        &self,
+        state: &mut State,
+        id: NodeId,
+        kind: AddressKind,
+        now: Instant,
+        left: usize,
+    ) -> Option<Found> {
+        let share = self.remaining(now).map(|time| attempt_share(time, left));
+        Some(Found::Node(state.reserve(id)?, kind, share))
+    }
+
+    fn remaining(&self, now: Instant) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(now))
+    }
+}
