@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use psycoxide_protocol::TransactionStatus;
 
+use crate::error::Error;
 use crate::pgconn::PgConn;
 use crate::query::Query;
 use crate::statement_cache::StatementCache;
@@ -113,6 +114,16 @@ impl Connection {
     /// The statement that opens a transaction.
     pub fn begin_statement(&self) -> &Arc<Query> {
         &self.begin
+    }
+
+    /// Fails while answers to something else are outstanding: they would be taken for the answers
+    /// to what comes next.
+    #[inline]
+    pub(crate) fn check_idle(&self) -> Result<(), Error> {
+        if self.pgconn.machine().is_busy() {
+            return Err(Error::Misuse("another command is already in progress"));
+        }
+        Ok(())
     }
 
     /// Whether a statement has to be preceded by BEGIN.

@@ -17,6 +17,8 @@ use crate::query::Query;
 const THRESHOLD: u32 = 5;
 /// How many statements are kept, by default.
 const CAPACITY: usize = 100;
+/// The count of what is not to be prepared.
+const EXCLUDED: u32 = u32::MAX;
 
 /// What the cache advises for one execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +107,7 @@ impl StatementCache {
     }
 
     /// What to do for an execution. `prepare`: what the caller asks for, `None` leaves it to the
-    /// threshold. `parsing` are names being prepared by commands that are on their way.
+    /// threshold.
     pub fn advise(
         &mut self,
         query: &Arc<Query>,
@@ -127,10 +129,13 @@ impl StatementCache {
                 let fields = entry.fields[result_format as usize].clone();
                 return Advice::Prepared(name.clone(), fields);
             }
-            if entry.count >= threshold || prepare == Some(true) {
+            let excluded = entry.count == EXCLUDED;
+            if prepare == Some(true) || (entry.count >= threshold && !excluded) {
                 return Advice::Prepare(self.new_name());
             }
-            entry.count += 1;
+            if !excluded {
+                entry.count += 1;
+            }
             return Advice::Unprepared;
         }
         if threshold == 0 || prepare == Some(true) {
@@ -175,15 +180,38 @@ impl StatementCache {
         }
     }
 
-    /// Forgets one statement, because the server does not know it (any more).
-    pub fn forget(&mut self, query: &Arc<Query>, types: &[Oid]) {
+    /// Forgets one statement, because the server does not know it (any more), or it is of no more
+    /// use. `close`: the server still has it and is to be told.
+    pub fn forget(&mut self, query: &Arc<Query>, types: &[Oid], close: bool) {
         let hash = query.hash_with(types);
         if let Some(entry) = self.find(hash, query, types)
-            && entry.name.take().is_some()
+            && let Some(name) = entry.name.take()
         {
             entry.fields = [None, None];
             self.prepared -= 1;
             self.candidates += 1;
+            if close {
+                self.closing.push(name);
+            }
+            self.trim();
+        }
+    }
+
+    /// Takes back an execution that was counted: it has failed, and what fails is not prepared.
+    pub fn discount(&mut self, query: &Arc<Query>, types: &[Oid]) {
+        let hash = query.hash_with(types);
+        if let Some(entry) = self.find(hash, query, types)
+            && entry.count != EXCLUDED
+        {
+            entry.count = entry.count.saturating_sub(1);
+        }
+    }
+
+    /// Notes that a text holds several statements: it cannot be prepared, unless the caller insists.
+    pub fn exclude(&mut self, query: &Arc<Query>, types: &[Oid]) {
+        let hash = query.hash_with(types);
+        if let Some(entry) = self.find(hash, query, types) {
+            entry.count = EXCLUDED;
         }
     }
 
@@ -224,6 +252,11 @@ impl StatementCache {
     /// The names of statements to close on the server; they are forgotten here.
     pub fn take_closing(&mut self) -> Vec<Box<[u8]>> {
         std::mem::take(&mut self.closing)
+    }
+
+    /// Gives back names that were taken but not sent.
+    pub fn close_later(&mut self, names: Vec<Box<[u8]>>) {
+        self.closing.extend(names);
     }
 
     /// Whether statements wait to be closed.
@@ -307,3 +340,6 @@ impl StatementCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

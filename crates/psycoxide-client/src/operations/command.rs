@@ -2,6 +2,7 @@
 
 use psycoxide_connection::{Event, ExecStatus, QueryResult};
 
+use super::execute::{last_words, refuse_copy};
 use super::{Operation, Step, exchange};
 use crate::connection::Connection;
 use crate::error::Error;
@@ -31,13 +32,15 @@ impl Operation for RunCommand {
 
     fn step(&mut self, connection: &mut Connection) -> Result<Step<QueryResult>, Error> {
         if !self.started {
+            connection.check_idle()?;
             connection.pgconn.machine_mut().query(&self.sql, 0)?;
             self.started = true;
         }
         let result = &mut self.result;
         let statements = &mut connection.statements;
-        exchange(&mut connection.pgconn, |_, event| match event {
+        exchange(&mut connection.pgconn, |pgconn, event| match event {
             Event::Result(new) => {
+                refuse_copy(pgconn, &new)?;
                 statements.note_command(&new.command_tag);
                 let failed = |r: &QueryResult| r.status == ExecStatus::FatalError;
                 if !result.as_ref().is_some_and(failed) {
@@ -51,6 +54,6 @@ impl Operation for RunCommand {
             }
             _ => Ok(None),
         })
-        .or_else(|error| super::execute::last_words(error, &mut self.result))
+        .or_else(|error| last_words(error, &mut self.result))
     }
 }

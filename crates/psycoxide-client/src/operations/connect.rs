@@ -48,7 +48,7 @@ enum Phase {
     Next,
     /// A name is being resolved.
     Resolving,
-    Opening(Open),
+    Opening(Box<Open>),
     Starting(Box<PgConn>),
 }
 
@@ -179,7 +179,11 @@ impl Connect {
             return self.open(now, target, encryption);
         }
         if let Some(target) = self.addresses.pop_front() {
-            self.plan = plan(self.options.ssl_mode);
+            self.plan = match &target {
+                // There is no TLS on a unix socket.
+                Target::Unix(_) => [Encryption::Plain].into(),
+                Target::Tcp(_) => plan(self.options.ssl_mode),
+            };
             let encryption = self.plan.pop_front().unwrap_or(Encryption::Plain);
             self.target = Some(target.clone());
             return self.open(now, target, encryption);
@@ -217,7 +221,7 @@ impl Connect {
         // So that a connector that cannot be made is told of with the place.
         self.target = Some(target);
         let place = self.place(encryption != Encryption::Plain)?;
-        self.phase = Phase::Opening(Open::new(place, encryption));
+        self.phase = Phase::Opening(Box::new(Open::new(place, encryption)));
         Ok(None)
     }
 
@@ -276,11 +280,20 @@ impl Connect {
         if self.plan.is_empty() {
             return false;
         }
+        // The next address, or host, has a time of its own; this one had its chance.
+        if matches!(error, Error::Timeout { .. }) {
+            return false;
+        }
         // "no pg_hba.conf entry for host …, no encryption": the server wants it the other way.
-        // Never after a wrong password, which would only be tried twice.
-        let rejected = error
-            .server_fields()
-            .is_some_and(|fields| fields.sqlstate() == Some("28000"));
+        // Never after a password was sent: it would only be tried twice, and maybe in the clear.
+        let proved = match &self.phase {
+            Phase::Starting(pgconn) => pgconn.machine().used_password(),
+            _ => false,
+        };
+        let rejected = !proved
+            && error
+                .server_fields()
+                .is_some_and(|fields| fields.sqlstate() == Some("28000"));
         match self.options.ssl_mode {
             SslMode::Allow => rejected,
             SslMode::Prefer => match encrypted {

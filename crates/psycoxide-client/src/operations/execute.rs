@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use psycoxide_connection::result::no_fields;
 use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
 use psycoxide_protocol::backend::{ErrorFields, Field};
 use psycoxide_protocol::{Format, Oid, TransactionStatus};
@@ -16,7 +17,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::pgconn::PgConn;
 use crate::query::Query;
-use crate::statement_cache::Advice;
+use crate::statement_cache::{Advice, StatementCache};
 
 /// The parameters of one execution, encoded.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,8 @@ enum State {
     New,
     /// BEGIN was sent by itself.
     Begin,
+    /// BEGIN has succeeded: now the query, by the simple protocol.
+    Begun,
     /// All was sent. `begin`: the first result is that of BEGIN; `syncs`: how many times the server
     /// will say that it is ready.
     Sent {
@@ -65,6 +68,7 @@ enum State {
 /// How the statement went out, to learn from what comes back.
 #[derive(Debug)]
 enum Sent {
+    Simple,
     Unprepared,
     Preparing(Box<[u8]>),
     Prepared { known_fields: bool },
@@ -98,27 +102,51 @@ impl Execute {
         self.request.parameters
     }
 
+    /// Queues what is to be sent; when something of it cannot be encoded, nothing.
     fn start(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        let begin = connection.needs_begin();
+        connection.check_idle()?;
+        let checkpoint = connection.pgconn.machine().checkpoint();
+        let closing = connection.statements.take_closing();
+        let queued = self.queue(connection, &closing);
+        if queued.is_err() {
+            connection.pgconn.machine_mut().rewind(&checkpoint);
+        }
+        if queued.is_err() || matches!(self.state, State::Begin) {
+            connection.statements.close_later(closing);
+        }
+        queued
+    }
+
+    fn queue(&mut self, connection: &mut Connection, closing: &[Box<[u8]>]) -> Result<(), Error> {
+        let begun = matches!(self.state, State::Begun);
+        let begin = !begun && connection.needs_begin();
         let request = &self.request;
         let parameters = &request.parameters;
-        let advice = connection.statements.advise(
-            &request.query,
-            &parameters.types,
-            request.result_format,
-            request.prepare,
-        );
+        let advice = if begun {
+            Advice::Unprepared
+        } else {
+            connection.statements.advise(
+                &request.query,
+                &parameters.types,
+                request.result_format,
+                request.prepare,
+            )
+        };
         let simple = request.simple && advice == Advice::Unprepared;
         let begin_statement = connection.begin_statement().clone();
         let mut syncs = 0;
-        let closing = connection.statements.take_closing();
-        let machine = connection.pgconn.machine_mut();
         if begin && simple {
+            let machine = connection.pgconn.machine_mut();
+            if request.query.text().contains(&0) {
+                // Fails, and before a transaction is begun for it.
+                machine.query(request.query.text(), 0)?;
+            }
             machine.query(begin_statement.text(), 0)?;
             self.state = State::Begin;
             return Ok(());
         }
-        for name in &closing {
+        let machine = connection.pgconn.machine_mut();
+        for name in closing {
             machine.close_statement(name)?;
         }
         if simple {
@@ -127,7 +155,7 @@ impl Execute {
                 syncs += 1;
             }
             machine.query(request.query.text(), 0)?;
-            self.sent = Sent::Unprepared;
+            self.sent = Sent::Simple;
         } else {
             if begin {
                 machine.execute(Command {
@@ -137,7 +165,7 @@ impl Execute {
                     parameter_count: 0,
                     encoded_parameters: &[],
                     result_format: Format::Text,
-                    fields: None,
+                    fields: Some(no_fields()),
                     chunk: 0,
                 })?;
             }
@@ -177,8 +205,9 @@ impl Execute {
     /// After BEGIN by itself.
     fn begun(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
         let results = &mut self.results;
-        exchange(&mut connection.pgconn, |_, event| match event {
+        exchange(&mut connection.pgconn, |pgconn, event| match event {
             Event::Result(result) => {
+                refuse_copy(pgconn, &result)?;
                 if result.status == ExecStatus::FatalError {
                     results.push(result);
                 }
@@ -189,35 +218,79 @@ impl Execute {
         })
     }
 
-    /// Whether the error means that the server lost the statement, or that it has changed, and
+    /// Learns from how it ended. `true` if the server lost the statement, or it has changed, and
     /// nothing was done: then it is prepared anew and executed once more.
-    fn can_retry(&self, status: TransactionStatus) -> bool {
-        if self.retried || status != TransactionStatus::Idle {
-            return false;
-        }
-        let Some(error) = self
-            .results
-            .last()
-            .and_then(|result| result.error.as_deref())
-        else {
-            return false;
-        };
-        match &self.sent {
-            Sent::Prepared { .. } => statement_is_stale(error),
+    fn learn(&mut self, statements: &mut StatementCache, status: TransactionStatus) -> bool {
+        let (query, types) = (&self.request.query, &self.request.parameters.types);
+        let error = self.results.last().and_then(|last| last.error.as_deref());
+        let repeatable = match (&self.sent, error) {
+            (Sent::Simple, _) if self.results.len() > 1 => {
+                statements.exclude(query, types);
+                false
+            }
+            (_, None) => false,
+            (Sent::Simple | Sent::Unprepared, Some(_)) => {
+                statements.discount(query, types);
+                false
+            }
+            (Sent::Prepared { .. }, Some(error)) => match staleness(error) {
+                None => false,
+                Some(exists) => {
+                    statements.forget(query, types, exists);
+                    true
+                }
+            },
             // The name is taken: left behind by another user of a pooled server connection.
-            Sent::Preparing(_) => error.sqlstate() == Some("42P05"),
-            Sent::Unprepared => false,
-        }
+            (Sent::Preparing(_), Some(error)) => error.sqlstate() == Some("42P05"),
+        };
+        repeatable
+            && status == TransactionStatus::Idle
+            && !std::mem::replace(&mut self.retried, true)
     }
 }
 
-/// Whether the server says that a prepared statement is not there, or no longer fits its tables.
-fn statement_is_stale(error: &ErrorFields) -> bool {
+/// Whether the server says that a prepared statement is not there (`Some(false)`), or that it is but
+/// no longer fits its tables (`Some(true)`).
+pub(crate) fn staleness(error: &ErrorFields) -> Option<bool> {
     match error.sqlstate() {
-        Some("26000") => true,
-        Some("0A000") => error.get(b'R') == Some(b"RevalidateCachedQuery"),
-        _ => false,
+        Some("26000") => Some(false),
+        Some("0A000") if error.get(b'R') == Some(b"RevalidateCachedQuery") => Some(true),
+        _ => None,
     }
+}
+
+/// The columns, if the next execution in the same pipeline need not ask for them: none when there
+/// are no rows. Rows without columns are not told from that.
+pub(crate) fn known_fields(result: &QueryResult) -> Option<&Arc<[Field]>> {
+    let known = match result.status {
+        ExecStatus::CommandOk => true,
+        ExecStatus::TuplesOk => !result.fields.is_empty(),
+        _ => false,
+    };
+    known.then_some(&result.fields)
+}
+
+/// The columns, if all later executions have the same. What FETCH, EXECUTE and CALL give depends on
+/// what they refer to at the time, and the server does not say when that has changed.
+pub(crate) fn fixed_fields<'a>(query: &Query, result: &'a QueryResult) -> Option<&'a Arc<[Field]>> {
+    let verb = result.command_tag.split(|byte| *byte == b' ').next();
+    match verb {
+        Some(b"SELECT" | b"INSERT" | b"UPDATE" | b"DELETE" | b"MERGE") if !query.is_execute() => {
+            known_fields(result)
+        }
+        _ => None,
+    }
+}
+
+/// Ends a COPY that has no place here: there are no data to come, and the server would wait.
+pub(crate) fn refuse_copy(pgconn: &mut PgConn, result: &QueryResult) -> Result<(), Error> {
+    let machine = pgconn.machine_mut();
+    match result.status {
+        ExecStatus::CopyIn => machine.copy_fail(b"COPY FROM STDIN needs copy()")?,
+        ExecStatus::CopyBoth => machine.copy_done()?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// When the connection breaks after the server has said why, that is the result.
@@ -237,24 +310,20 @@ impl Operation for Execute {
     fn step(&mut self, connection: &mut Connection) -> Result<Step<Self::Output>, Error> {
         loop {
             match self.state {
-                State::New => self.start(connection)?,
+                State::New | State::Begun => self.start(connection)?,
                 State::Begin => match self.begun(connection)? {
                     Step::Wait(wait) => return Ok(Step::Wait(wait)),
                     Step::Done(()) if !self.results.is_empty() => {
                         return Ok(Step::Done(std::mem::take(&mut self.results)));
                     }
-                    Step::Done(()) => self.state = State::New,
+                    Step::Done(()) => self.state = State::Begun,
                 },
                 State::Sent { .. } => match self.receive(connection) {
                     Ok(Step::Done(status)) => {
-                        if !self.can_retry(status) {
+                        if !self.learn(&mut connection.statements, status) {
                             return Ok(Step::Done(std::mem::take(&mut self.results)));
                         }
-                        self.retried = true;
                         self.results.clear();
-                        let request = &self.request;
-                        let types = &request.parameters.types;
-                        connection.statements.forget(&request.query, types);
                         self.state = State::New;
                     }
                     Ok(Step::Wait(wait)) => return Ok(Step::Wait(wait)),
@@ -283,18 +352,16 @@ impl Execute {
         exchange(pgconn, |pgconn: &mut PgConn, event| {
             match event {
                 Event::Result(result) => {
-                    if result.status == ExecStatus::CopyIn {
-                        // There are no data to come: the caller will be told to use copy().
-                        pgconn.machine_mut().copy_fail(b"COPY FROM STDIN needs copy()")?;
-                    }
-                    if *closing > 0 {
+                    refuse_copy(pgconn, &result)?;
+                    let ours = if *closing > 0 {
                         *closing -= 1;
-                        return Ok(None);
-                    }
-                    if std::mem::take(begin) && result.status != ExecStatus::FatalError {
-                        return Ok(None);
-                    }
-                    if result.status == ExecStatus::PipelineAborted {
+                        false
+                    } else {
+                        !std::mem::take(begin)
+                    };
+                    // Also an error that met what was sent along: the connection is at its end.
+                    let failed = result.status == ExecStatus::FatalError;
+                    if !(ours || failed) || result.status == ExecStatus::PipelineAborted {
                         return Ok(None);
                     }
                     let types = &request.parameters.types;
@@ -302,9 +369,8 @@ impl Execute {
                         known_fields: false,
                     }
                     | Sent::Preparing(_) = sent
-                        && result.status == ExecStatus::TuplesOk
+                        && let Some(fields) = fixed_fields(&request.query, &result)
                     {
-                        let fields: &Arc<[Field]> = &result.fields;
                         statements.described(&request.query, types, request.result_format, fields);
                     }
                     statements.note_command(&result.command_tag);

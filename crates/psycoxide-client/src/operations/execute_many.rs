@@ -12,7 +12,7 @@ use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
 use psycoxide_protocol::backend::Field;
 use psycoxide_protocol::{Format, Oid};
 
-use super::execute::{Parameters, last_words};
+use super::execute::{Parameters, fixed_fields, known_fields, last_words, refuse_copy, staleness};
 use super::{Operation, Step, Wait};
 use crate::connection::Connection;
 use crate::error::Error;
@@ -56,6 +56,8 @@ enum Awaited {
     Close,
     Begin,
     Row,
+    /// The end of a COPY, which has no place here.
+    Copy,
 }
 
 /// Executes one query for many sets of parameters.
@@ -75,6 +77,8 @@ pub struct ExecuteMany {
     preparing: VecDeque<(Box<[u8]>, Vec<Oid>)>,
     awaited: VecDeque<Awaited>,
     outcome: Outcome,
+    /// A set of parameters could not be sent: told when the server is at rest.
+    unencodable: Option<Error>,
 }
 
 /// How many bytes are queued before they are sent: larger pieces gain nothing.
@@ -96,6 +100,7 @@ impl ExecuteMany {
             preparing: VecDeque::new(),
             awaited: VecDeque::new(),
             outcome: Outcome::default(),
+            unencodable: None,
         }
     }
 
@@ -111,7 +116,7 @@ impl ExecuteMany {
 
     /// Whether an execution has failed: more parameters are of no use.
     pub fn failed(&self) -> bool {
-        self.outcome.error.is_some()
+        self.outcome.error.is_some() || self.unencodable.is_some()
     }
 
     /// Queues as much of the batch as makes a piece.
@@ -123,8 +128,17 @@ impl ExecuteMany {
             let Some(parameters) = self.batch.pop_front() else {
                 break;
             };
-            if self.outcome.error.is_none() {
-                self.queue_one(connection, &parameters)?;
+            if self.outcome.error.is_some() {
+                continue;
+            }
+            match self.queue_one(connection, &parameters) {
+                Err(Error::Machine(error @ psycoxide_connection::Error::Encode(_))) => {
+                    // What was queued before is on its way and has to be answered first.
+                    self.unencodable = Some(error.into());
+                    self.batch.clear();
+                    self.last = true;
+                }
+                queued => queued?,
             }
         }
         if self.last && self.batch.is_empty() && self.begun && !self.synced && !self.describing {
@@ -135,6 +149,7 @@ impl ExecuteMany {
     }
 
     fn begin(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        connection.check_idle()?;
         self.begun = true;
         for name in connection.statements.take_closing() {
             connection.pgconn.machine_mut().close_statement(&name)?;
@@ -220,20 +235,32 @@ impl ExecuteMany {
     }
 
     /// Takes what happened; `true` at the end.
-    fn handle(&mut self, connection: &mut Connection, event: Event) -> bool {
+    fn handle(&mut self, connection: &mut Connection, event: Event) -> Result<bool, Error> {
         match event {
-            Event::Ready(_) => return true,
+            Event::Ready(_) => return Ok(true),
             Event::StatementParsed => {
                 if let Some((name, types)) = self.preparing.pop_front() {
                     connection.statements.prepared(&self.query, &types, name);
                 }
             }
             Event::Result(result) => {
+                refuse_copy(&mut connection.pgconn, &result)?;
                 let awaited = self.awaited.pop_front();
                 match result.status {
+                    // The result that ends it is still to come.
+                    ExecStatus::CopyIn | ExecStatus::CopyOut | ExecStatus::CopyBoth => {
+                        self.awaited.push_front(Awaited::Copy);
+                        if self.keep_results {
+                            self.outcome.results.push(result);
+                        }
+                    }
                     ExecStatus::PipelineAborted => self.describing = false,
                     ExecStatus::FatalError => {
                         self.describing = false;
+                        // Which of the statements on their way it was is not told.
+                        if result.error.as_deref().and_then(staleness).is_some() {
+                            connection.statements.clear(true);
+                        }
                         self.outcome.error = Some(Box::new(result));
                     }
                     _ if awaited == Some(Awaited::Row) => self.take_row(connection, result),
@@ -242,20 +269,22 @@ impl ExecuteMany {
             }
             _ => {}
         }
-        false
+        Ok(false)
     }
 
     fn take_row(&mut self, connection: &mut Connection, result: QueryResult) {
         if std::mem::take(&mut self.describing)
             && let Some(statement) = &mut self.statement
         {
-            statement.fields = Some(result.fields.clone());
-            if !statement.name.is_empty() {
+            statement.fields = known_fields(&result).cloned();
+            if !statement.name.is_empty()
+                && let Some(fields) = fixed_fields(&self.query, &result)
+            {
                 let types = &statement.types;
                 let format = self.result_format;
                 connection
                     .statements
-                    .described(&self.query, types, format, &result.fields);
+                    .described(&self.query, types, format, fields);
             }
         }
         if let Some(count) = result.affected_rows() {
@@ -288,8 +317,11 @@ impl Operation for ExecuteMany {
             let hungry = sent && !self.last && !self.describing;
             match connection.pgconn.poll_event(sent && !hungry) {
                 Ok(Polled::Event(event)) => {
-                    if self.handle(connection, event) {
+                    if self.handle(connection, event)? {
                         let outcome = std::mem::take(&mut self.outcome);
+                        if let (None, Some(error)) = (&outcome.error, self.unencodable.take()) {
+                            return Err(error);
+                        }
                         return Ok(Step::Done(Progress::Finished(outcome)));
                     }
                 }

@@ -67,7 +67,7 @@ pub(crate) fn exchange<T>(
             Polled::Pending => {
                 return Ok(Step::Wait(Wait {
                     read: true,
-                    write: !sent,
+                    write: !pgconn.is_flushed(),
                 }));
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use psycoxide_connection::Event;
 use psycoxide_transport::{Stream, poll};
 
-use super::PgConn;
+use super::{ALLOWANCE, PgConn, READ_COST};
 use crate::error::Error;
 use crate::operations::Wait;
 
@@ -38,7 +38,10 @@ impl PgConn {
                 break;
             }
             match stream.write(bytes) {
-                Ok(count) => self.machine.sent(count),
+                Ok(count) => {
+                    self.machine.sent(count);
+                    self.allowance = ALLOWANCE;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -50,11 +53,22 @@ impl PgConn {
             }
         }
         if stream.wants_write() {
-            return stream
-                .flush_tls()
-                .map_err(Error::io("sending to the server"));
+            match stream.flush_tls() {
+                Ok(sent) => return Ok(sent),
+                Err(error) => self.send_error = Some(error),
+            }
         }
         Ok(true)
+    }
+
+    /// Whether everything outgoing has been sent.
+    #[inline]
+    pub fn is_flushed(&self) -> bool {
+        self.machine.outgoing().is_empty()
+            && !self
+                .stream
+                .as_ref()
+                .is_some_and(|stream| stream.wants_write())
     }
 
     /// The next event, reading from the socket where needed. `wait`: in blocking mode a read may
@@ -73,7 +87,13 @@ impl PgConn {
                 Ok(Some(Event::ParameterStatus)) => self.settings_version += 1,
                 Ok(Some(event)) => return Ok(Polled::Event(event)),
                 Ok(None) => {
-                    if !self.fill(wait)? {
+                    if self.allowance == 0 && !self.has_buffered() {
+                        self.allowance = ALLOWANCE;
+                        return Ok(Polled::Pending);
+                    }
+                    // A message may have called for an answer, in authentication for one.
+                    let sent = self.machine.outgoing().is_empty() || self.flush()?;
+                    if !self.fill(wait && sent)? {
                         return Ok(Polled::Pending);
                     }
                 }
@@ -92,6 +112,11 @@ impl PgConn {
     /// When the connection is closed.
     pub fn wait(&self, wait: Wait, timeout: Option<Duration>) -> Result<(), Error> {
         wait_for(self.stream.as_ref(), wait, timeout)
+    }
+
+    /// Whether there may be something to read that no poll announces.
+    fn has_buffered(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::has_buffered)
     }
 
     /// Reads once; `false` when there is nothing to read now.
@@ -117,14 +142,19 @@ impl PgConn {
             }
             Ok(count) => {
                 self.drained = count < room.len() && !stream.has_buffered();
+                self.allowance = self.allowance.saturating_sub(count + READ_COST);
                 self.machine.received(count);
                 Ok(true)
             }
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
-                Ok(false)
-            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => match self.send_error.take() {
+                None => Ok(false),
+                // No last words, and no answer either to what was not sent.
+                Some(source) => {
+                    self.lose();
+                    Err(Error::io("sending to the server")(source))
+                }
+            },
             Err(source) => {
                 let error = match self.machine.closed_by_peer() {
                     psycoxide_connection::Error::ClosedByPeer => Error::Io {

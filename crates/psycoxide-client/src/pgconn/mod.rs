@@ -25,6 +25,12 @@ pub(crate) use io::wait_for;
 /// signals that another thread may have taken.
 pub const BLOCKING_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How much may be read before whoever drives the operation gets the word, although more is there:
+/// signals, deadlines and other tasks have their turn also while a server sends without end.
+const ALLOWANCE: usize = 8 << 20;
+/// What a read costs of it, beside its bytes.
+const READ_COST: usize = 16 << 10;
+
 /// An established connection to one server.
 #[derive(Debug)]
 pub struct PgConn {
@@ -35,8 +41,14 @@ pub struct PgConn {
     blocking: bool,
     /// The last read left nothing behind in the socket.
     drained: bool,
+    /// What is left of [`ALLOWANCE`].
+    allowance: usize,
     /// What broke while sending; the server's reason may still be there to read.
     send_error: Option<std::io::Error>,
+    #[expect(
+        clippy::vec_box,
+        reason = "they come boxed, which keeps events small, and go on as they are"
+    )]
     notices: Vec<Box<ErrorFields>>,
     notifications: Vec<Notification>,
     /// Counts changes of reported settings.
@@ -51,6 +63,7 @@ impl PgConn {
             place,
             blocking: false,
             drained: false,
+            allowance: ALLOWANCE,
             send_error: None,
             notices: Vec::new(),
             notifications: Vec::new(),

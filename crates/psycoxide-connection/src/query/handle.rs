@@ -115,11 +115,11 @@ impl Queries {
                 },
                 Message::BindComplete,
             ) => {
-                self.fields = fields.take();
-                *stage = match self.fields {
+                *stage = match fields {
                     Some(_) => Stage::Completion,
                     None => Stage::Description,
                 };
+                self.fields = fields.take().filter(|fields| !fields.is_empty());
                 Ok(None)
             }
             (

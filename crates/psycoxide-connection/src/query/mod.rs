@@ -48,7 +48,7 @@ pub struct Command<'a> {
     /// The format wanted of all columns.
     pub result_format: Format,
     /// The description of the columns, where it is known from an earlier execution; else the
-    /// server is asked for it.
+    /// server is asked for it. An empty one: there are no rows.
     pub fields: Option<Arc<[Field]>>,
     /// How many rows a result may hold before it is handed out; 0: all.
     pub chunk: usize,
