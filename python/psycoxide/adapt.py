@@ -42,6 +42,18 @@ class AdaptersMap(_core.AdaptersMap):
         # The core's __new__ has done the work.
         pass
 
+    @property
+    def _dumpers(self) -> dict[PyFormat, dict[type | str, type[abc.Dumper]]]:
+        """The dumpers by format, then by class or its name. A copy, for looking at."""
+        dumpers, _ = self._registered()
+        return dict(zip((PyFormat.AUTO, PyFormat.TEXT, PyFormat.BINARY), dumpers, strict=True))
+
+    @property
+    def _loaders(self) -> list[dict[int, type[abc.Loader]]]:
+        """The loaders by format, then by OID. A copy, for looking at."""
+        _, loaders = self._registered()
+        return loaders
+
 
 class Dumper:
     """The base of the classes that turn values of a Python class into bytes.

@@ -163,13 +163,13 @@ class ArrayBinaryLoader(RecursiveLoader):
         return value
 
 
-def check_info(info: TypeInfo | None) -> None:
+def check_info(info: TypeInfo | None, what: str) -> None:
     """Refuse the `None` that `fetch()` returns for a type that does not exist.
 
     :raises TypeError: if there is no information.
     """
     if info is None:
-        raise TypeError("no info passed. Is the requested type available in the database?")
+        raise TypeError(f"no info passed: does the database have the {what}?")
 
 
 def register_array(info: TypeInfo, context: AdaptContext | None = None) -> None:

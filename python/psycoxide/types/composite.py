@@ -160,7 +160,7 @@ def register_composite(
     """
     from .array import check_info
 
-    check_info(info)
+    check_info(info, "composite type")
     for function in (factory, make_object, make_sequence):
         if function is not None and not callable(function):
             raise TypeError(f"a callable is expected, got {type(function).__name__}")
@@ -199,9 +199,7 @@ def register_composite(
 
     if not isinstance(factory, type):
         if make_sequence is not None:
-            raise TypeError(
-                "the factory passed is not a type: objects cannot be dumped by make_sequence"
-            )
+            raise TypeError(f"the factory {factory!r} is not a type: no object is known to be its")
         return
     info.python_type = factory
     sequence: Callable[[Any], Sequence[Any]]
@@ -214,7 +212,20 @@ def register_composite(
     elif hasattr(factory, "__len__") and hasattr(factory, "__getitem__"):
         sequence = tuple
     else:
-        return
+        from logging import getLogger
+
+        named = factory.__name__
+        getLogger("psycopg").warning(
+            "the type %r is not a sequence: to dump its objects as %s register it with make_sequence",
+            named,
+            info.name,
+        )
+
+        def sequence(obj: Any) -> Sequence[Any]:
+            raise TypeError(
+                f"{named} is not a sequence: pass make_sequence to register_composite() to dump it"
+            )
+
     members = {
         "__module__": __name__,
         "oid": info.oid,

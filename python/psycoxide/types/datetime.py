@@ -51,7 +51,7 @@ class TimeDumper(Dumper):
         return self.cls if obj.tzinfo is None else TimeTzDumper
 
     def upgrade(self, obj: time, format: PyFormat) -> Dumper:
-        return self if obj.tzinfo is None else TimeTzDumper(self.cls)
+        return self if obj.tzinfo is None else TimeTzDumper(TimeTzDumper)
 
 
 class DatetimeNoTzDumper(Dumper):
@@ -77,7 +77,7 @@ class DatetimeDumper(Dumper):
         return self.cls if obj.tzinfo is not None else DatetimeNoTzDumper
 
     def upgrade(self, obj: datetime, format: PyFormat) -> Dumper:
-        return self if obj.tzinfo is not None else DatetimeNoTzDumper(self.cls)
+        return self if obj.tzinfo is not None else DatetimeNoTzDumper(DatetimeNoTzDumper)
 
 
 class TimedeltaDumper(Dumper):
@@ -126,7 +126,7 @@ class TimeBinaryDumper(Dumper):
         return self.cls if obj.tzinfo is None else TimeTzBinaryDumper
 
     def upgrade(self, obj: time, format: PyFormat) -> Dumper:
-        return self if obj.tzinfo is None else TimeTzBinaryDumper(self.cls)
+        return self if obj.tzinfo is None else TimeTzBinaryDumper(TimeTzBinaryDumper)
 
 
 class DatetimeNoTzBinaryDumper(Dumper):
@@ -154,7 +154,7 @@ class DatetimeBinaryDumper(Dumper):
         return self.cls if obj.tzinfo is not None else DatetimeNoTzBinaryDumper
 
     def upgrade(self, obj: datetime, format: PyFormat) -> Dumper:
-        return self if obj.tzinfo is not None else DatetimeNoTzBinaryDumper(self.cls)
+        return self if obj.tzinfo is not None else DatetimeNoTzBinaryDumper(DatetimeNoTzBinaryDumper)
 
 
 class TimedeltaBinaryDumper(Dumper):

@@ -131,7 +131,7 @@ def register_enum(
     """
     from .array import check_info
 
-    check_info(info)
+    check_info(info, "enum type")
     if enum is None:
         from enum import Enum as Base
 

@@ -73,7 +73,7 @@ def register_hstore(info: TypeInfo, context: AdaptContext | None = None) -> None
     """
     from .array import check_info
 
-    check_info(info)
+    check_info(info, "type hstore, of the extension of that name")
     info.register(context)
     if context is None:
         from ..postgres import adapters

@@ -198,7 +198,7 @@ class BaseMultirangeDumper(RecursiveDumper):
         item = None if self.oid else _any_bound(obj)
         if item is None:
             return self.cls
-        format = PyFormat.TEXT if isinstance(item, int) else PyFormat.from_pq(self.format)
+        format = PyFormat.TEXT if type(item) is int else PyFormat.from_pq(self.format)
         key: DumperKey = self._tx.get_dumper(item, format).get_key(item, format)
         return (self.cls, key)
 
@@ -206,12 +206,14 @@ class BaseMultirangeDumper(RecursiveDumper):
         item = None if self.oid else _any_bound(obj)
         if item is None:
             return self
-        if isinstance(item, int):
+        if type(item) is int:
             # As for ranges: the server finds out what a text is.
             return MultirangeDumper(self.cls, self._tx)
         dumper = type(self)(self.cls, self._tx)
         dumper.sub_dumper = self._tx.get_dumper(item, PyFormat.from_pq(self.format))
-        info = self._tx.adapters.types.get_by_subtype(MultirangeInfo, dumper.sub_dumper.oid)
+        # Strings are dumped as of unknown type: a range of them is one over text.
+        subtype = dumper.sub_dumper.oid or "text"
+        info = self._tx.adapters.types.get_by_subtype(MultirangeInfo, subtype)
         dumper.oid = info.oid if info else 0
         return dumper
 
@@ -463,7 +465,7 @@ def register_multirange(info: MultirangeInfo, context: AdaptContext | None = Non
     """
     from .array import check_info
 
-    check_info(info)
+    check_info(info, "multirange type")
     info.register(context)
     if context is None:
         from ..postgres import adapters

@@ -19,72 +19,119 @@ if TYPE_CHECKING:
     from ..abc import AdaptContext, Buffer, DumperKey
 
 
-class _TypedInt(int):
-    __slots__ = ()
+def __getattr__(name: str) -> object:
+    # psycopg's module has this name, too; decimal is not imported before it is needed.
+    if name == "Decimal":
+        from decimal import Decimal
 
-    def __new__(cls, arg: int) -> Any:
-        return super().__new__(cls, arg)
-
-    def __str__(self) -> str:
-        return int.__repr__(self)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({int.__repr__(self)})"
+        return Decimal
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class _TypedFloat(float):
-    __slots__ = ()
 
-    def __new__(cls, arg: float) -> Any:
-        return super().__new__(cls, arg)
-
-    def __str__(self) -> str:
-        return float.__repr__(self)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({float.__repr__(self)})"
-
-
-class Int2(_TypedInt):
+class Int2(int):
     """An integer to be sent as `int2`: -32768 to 32767."""
 
     __slots__ = ()
 
+    def __new__(cls, arg: int) -> Int2:
+        return super().__new__(cls, arg)
 
-class Int4(_TypedInt):
+    def __str__(self) -> str:
+        return super().__repr__()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class Int4(int):
     """An integer to be sent as `int4`: of 32 bits."""
 
     __slots__ = ()
 
+    def __new__(cls, arg: int) -> Int4:
+        return super().__new__(cls, arg)
 
-class Int8(_TypedInt):
+    def __str__(self) -> str:
+        return super().__repr__()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class Int8(int):
     """An integer to be sent as `int8`: of 64 bits."""
 
     __slots__ = ()
 
+    def __new__(cls, arg: int) -> Int8:
+        return super().__new__(cls, arg)
 
-class IntNumeric(_TypedInt):
+    def __str__(self) -> str:
+        return super().__repr__()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class IntNumeric(int):
     """An integer to be sent as `numeric`: of any size."""
 
     __slots__ = ()
 
+    def __new__(cls, arg: int) -> IntNumeric:
+        return super().__new__(cls, arg)
 
-class Float4(_TypedFloat):
+    def __str__(self) -> str:
+        return super().__repr__()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class Float4(float):
     """A number to be sent as `float4`: of about 6 digits."""
 
     __slots__ = ()
 
+    def __new__(cls, arg: float) -> Float4:
+        return super().__new__(cls, arg)
 
-class Float8(_TypedFloat):
+    def __str__(self) -> str:
+        return super().__repr__()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class Float8(float):
     """A number to be sent as `float8`: of about 15 digits."""
 
     __slots__ = ()
 
+    def __new__(cls, arg: float) -> Float8:
+        return super().__new__(cls, arg)
 
-class Oid(_TypedInt):
+    def __str__(self) -> str:
+        return super().__repr__()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class Oid(int):
     """An integer to be sent as `oid`: unsigned, of 32 bits."""
 
     __slots__ = ()
+
+    def __new__(cls, arg: int) -> Oid:
+        return super().__new__(cls, arg)
+
+    def __str__(self) -> str:
+        return super().__repr__()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
 
 
 class _IntDumper(Dumper):

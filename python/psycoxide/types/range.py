@@ -257,7 +257,7 @@ class BaseRangeDumper(RecursiveDumper):
         item = None if self.oid else _any_bound(obj)
         if item is None:
             return self.cls
-        format = PyFormat.TEXT if isinstance(item, int) else PyFormat.from_pq(self.format)
+        format = PyFormat.TEXT if type(item) is int else PyFormat.from_pq(self.format)
         key: DumperKey = self._tx.get_dumper(item, format).get_key(item, format)
         return (self.cls, key)
 
@@ -265,12 +265,14 @@ class BaseRangeDumper(RecursiveDumper):
         item = None if self.oid else _any_bound(obj)
         if item is None:
             return self
-        if isinstance(item, int):
+        if type(item) is int:
             # The server takes no int4range for an int8range, but finds out what a text is.
             return RangeDumper(self.cls, self._tx)
         dumper = type(self)(self.cls, self._tx)
         dumper.sub_dumper = self._tx.get_dumper(item, PyFormat.from_pq(self.format))
-        info = self._tx.adapters.types.get_by_subtype(RangeInfo, dumper.sub_dumper.oid)
+        # Strings are dumped as of unknown type: a range of them is one over text.
+        subtype = dumper.sub_dumper.oid or "text"
+        info = self._tx.adapters.types.get_by_subtype(RangeInfo, subtype)
         dumper.oid = info.oid if info else 0
         return dumper
 
@@ -625,7 +627,7 @@ def register_range(info: RangeInfo, context: AdaptContext | None = None) -> None
     """
     from .array import check_info
 
-    check_info(info)
+    check_info(info, "range type")
     info.register(context)
     if context is None:
         from ..postgres import adapters

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ..abc import AdaptContext, Buffer
 
 
+#: The version of shapely: major, minor, and what follows where it is a number.
+shapely_version = tuple(int(part) for part in shapely.__version__.split(".") if part.isdigit())
+
+
 class GeometryBinaryLoader(Loader):
     """`geometry` to objects of shapely, binary."""
 
@@ -61,7 +65,7 @@ def register_shapely(info: TypeInfo, context: AdaptContext | None = None) -> Non
     """
     from .array import check_info
 
-    check_info(info)
+    check_info(info, "type geometry, of the postgis extension")
     info.register(context)
     if context is None:
         from ..postgres import adapters

@@ -175,11 +175,7 @@ pub fn get_dumper<'py>(
     format: ParameterFormat,
 ) -> PyResult<Bound<'py, PyAny>> {
     let class = obj.get_type();
-    let found = tx
-        .get()
-        .adapters()
-        .get()
-        .find_dumper(&class, format)
+    let found = tx.get().find_dumper(&class, format)
         .map_err(Failure::into_exception)?;
     let registry = tx.get().registry();
     let dumper = Transformer::python_dumper(tx, &registry, &class, format, &found)?;
@@ -210,8 +206,9 @@ pub fn as_literal<'py>(
     let dumper = get_dumper(tx, obj, ParameterFormat::Text)?;
     let mut literal = bytes_of(&dumper.call_method1(intern!(py, "quote"), (obj,))?)?;
     let oid: Oid = dumper.getattr(intern!(py, "oid"))?.extract()?;
-    // A number is its own type; what is in quotes needs to be told.
+    // A number is its own type and a string is text; what else is in quotes needs to be told.
     if oid != 0
+        && oid != catalog::oid::TEXT
         && literal.last() == Some(&b'\'')
         && let Some(name) = type_name(tx, oid)?
     {

@@ -17,7 +17,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 use rustc_hash::FxHashMap;
 
 use super::builtin;
@@ -97,9 +97,13 @@ impl ClassRef {
         let class = self.class.get_or_try_init(py, || {
             let class = match &self.origin {
                 Origin::Given => return Err(PyValueError::new_err("an adapter without a class")),
-                Origin::Builtin(module, name) => py
-                    .import(format!("psycoxide.types.{module}"))?
-                    .getattr(*name)?,
+                Origin::Builtin(module, name) => {
+                    let path = match module.strip_prefix("..") {
+                        Some(module) => format!("psycoxide.{module}"),
+                        None => format!("psycoxide.types.{module}"),
+                    };
+                    py.import(path)?.getattr(*name)?
+                }
                 Origin::Array(array, maker) => {
                     let delimiter = [array.delimiter];
                     let arguments = (
@@ -149,7 +153,7 @@ impl LoaderClass {
 /// A type's entry holds the type too: a map keyed by address must keep the address taken.
 #[derive(Clone, Debug)]
 struct TypeEntry {
-    _key: Arc<Py<PyType>>,
+    key: Arc<Py<PyType>>,
     dumper: Arc<DumperClass>,
 }
 
@@ -182,6 +186,53 @@ impl Registry {
     ) -> Option<&Arc<DumperClass>> {
         let key = class.as_type_ptr() as usize;
         Some(&self.by_type[format_index(format)].get(&key)?.dumper)
+    }
+
+    /// The dumper for a class, and the class that it was found for if that was by its name.
+    pub fn find_dumper<'py>(
+        &self,
+        class: &Bound<'py, PyType>,
+        format: ParameterFormat,
+    ) -> Result<(Arc<DumperClass>, Option<Bound<'py, PyType>>)> {
+        if let Some(dumper) = self.dumper_of(class, format) {
+            return Ok((Arc::clone(dumper), None));
+        }
+        let names = &self.by_name[format_index(format)];
+        for base in class.mro().iter() {
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
+            if let Some(dumper) = self.dumper_of(&base, format) {
+                return Ok((Arc::clone(dumper), None));
+            }
+            if names.is_empty() {
+                continue;
+            }
+            let named = qualified_name(class.py(), &base).and_then(|name| names.get(&name));
+            if let Some(dumper) = named {
+                return Ok((Arc::clone(dumper), Some(base)));
+            }
+        }
+        let (placeholder, format_name) = match format {
+            ParameterFormat::Auto => ("%s", "AUTO"),
+            ParameterFormat::Text => ("%t", "TEXT"),
+            ParameterFormat::Binary => ("%b", "BINARY"),
+        };
+        Err(Failure::Unsupported(format!(
+            "cannot adapt type '{}' using placeholder '{placeholder}' (format: {format_name})",
+            class_name(class)
+        )))
+    }
+
+    /// Registers for a class what was registered for its name. The contents mean the same as
+    /// before, so the version stays.
+    pub(super) fn remember(
+        &mut self,
+        class: &Bound<'_, PyType>,
+        format: ParameterFormat,
+        dumper: &Arc<DumperClass>,
+    ) {
+        self.set_dumper(format, class, Arc::clone(dumper));
     }
 
     /// The loader registered for exactly this type.
@@ -278,7 +329,7 @@ impl Registry {
         dumper: Arc<DumperClass>,
     ) -> Option<TypeEntry> {
         let entry = TypeEntry {
-            _key: Arc::new(class.clone().unbind()),
+            key: Arc::new(class.clone().unbind()),
             dumper,
         };
         let key = class.as_type_ptr() as usize;
@@ -371,38 +422,30 @@ impl AdaptersMap {
         class: &Bound<'_, PyType>,
         format: ParameterFormat,
     ) -> Result<Arc<DumperClass>> {
-        let py = class.py();
         let registry = self.snapshot();
-        if let Some(dumper) = registry.dumper_of(class, format) {
-            return Ok(Arc::clone(dumper));
+        let (dumper, by_name) = registry.find_dumper(class, format)?;
+        if let Some(base) = by_name {
+            self.remember(&registry, &base, format, &dumper);
         }
-        let names = &registry.by_name[format_index(format)];
-        for base in class.mro().iter() {
-            let Ok(base) = base.cast_into::<PyType>() else {
-                continue;
-            };
-            if let Some(dumper) = registry.dumper_of(&base, format) {
-                return Ok(Arc::clone(dumper));
-            }
-            if names.is_empty() {
-                continue;
-            }
-            if let Some(dumper) =
-                qualified_name(py, &base).and_then(|name| names.get(&name).cloned())
-            {
-                self.change(|registry| registry.set_dumper(format, &base, Arc::clone(&dumper)));
-                return Ok(dumper);
-            }
+        Ok(dumper)
+    }
+
+    /// Lets a class be found by itself that was found by its name in `seen`; the contents then.
+    /// Nothing if the contents are others by now.
+    pub(super) fn remember(
+        &self,
+        seen: &Registry,
+        class: &Bound<'_, PyType>,
+        format: ParameterFormat,
+        dumper: &Arc<DumperClass>,
+    ) -> Option<Arc<Registry>> {
+        let mut registry = self.lock();
+        if registry.version != seen.version {
+            return None;
         }
-        let (placeholder, format_name) = match format {
-            ParameterFormat::Auto => ("%s", "AUTO"),
-            ParameterFormat::Text => ("%t", "TEXT"),
-            ParameterFormat::Binary => ("%b", "BINARY"),
-        };
-        Err(Failure::Unsupported(format!(
-            "cannot adapt type '{}' using placeholder '{placeholder}' (format: {format_name})",
-            class_name(class)
-        )))
+        // Nothing is replaced, hence nothing dropped under the lock.
+        Arc::make_mut(&mut registry).remember(class, format, dumper);
+        Some(Arc::clone(&registry))
     }
 
     /// The dumper that produces this PostgreSQL type.
@@ -608,6 +651,33 @@ impl AdaptersMap {
         };
         self.change(|registry| registry.add_array(name, array, element, delimiter));
         Ok(())
+    }
+
+    /// What is registered, for looking at: for each format the dumpers by class or name, and the
+    /// loaders by OID.
+    #[pyo3(name = "_registered")]
+    fn registered<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Bound<'py, PyDict>>, Vec<Bound<'py, PyDict>>)> {
+        let registry = self.snapshot();
+        let mut dumpers = Vec::new();
+        for (by_type, by_name) in registry.by_type.iter().zip(&registry.by_name) {
+            let all = PyDict::new(py);
+            for (name, dumper) in by_name.iter() {
+                all.set_item(name, dumper.class.get(py)?)?;
+            }
+            for entry in by_type.values() {
+                all.set_item(&*entry.key, entry.dumper.class.get(py)?)?;
+            }
+            dumpers.push(all);
+        }
+        let mut loaders = Vec::new();
+        for by_oid in &registry.loaders {
+            let all = PyDict::new(py);
+            for (oid, loader) in by_oid.iter() {
+                all.set_item(oid, loader.class.get(py)?)?;
+            }
+            loaders.push(all);
+        }
+        Ok((dumpers, loaders))
     }
 
     /// Registers the adapters of the package.

@@ -114,6 +114,8 @@ pub struct OffsetCache {
 
 const QUARTER: i64 = 15 * 60 * 1_000_000;
 const SLOTS: i64 = 256;
+/// Two days: more than any offset.
+const EDGE: i64 = 2 * 86_400_000_000;
 
 impl OffsetCache {
     /// Forgets everything, for use with another zone.
@@ -139,21 +141,35 @@ impl OffsetCache {
             && *found == quarter
         {
             let offset = i64::from(local.offset) * 1_000_000;
-            let fields = Timestamp::from_micros(micros + offset);
+            let fields = Timestamp::from_micros(micros.saturating_add(offset));
             if !(1..=9999).contains(&fields.date.year) {
                 return Ok(None);
             }
             return datetime(py, &fields, Some(zone), local.fold).map(Some);
         }
-        let first = from_utc(quarter * QUARTER, zone)?;
-        let last = from_utc(quarter * QUARTER + QUARTER - 1, zone)?;
+        let first = from_utc(quarter.saturating_mul(QUARTER), zone)?;
+        let last = from_utc(quarter.saturating_mul(QUARTER).saturating_add(QUARTER - 1), zone)?;
         if let (Some((_, first)), Some((_, last))) = (first, last)
             && first == last
             && let Some(entry) = self.quarters.get_mut(slot)
         {
             *entry = Some((quarter, first));
         }
-        Ok(from_utc(micros, zone)?.map(|(datetime, _)| datetime))
+        if let Some((datetime, _)) = from_utc(micros, zone)? {
+            return Ok(Some(datetime));
+        }
+        // At the ends of the calendar the UTC fields may be outside while the local ones are not.
+        // The offset does not change there.
+        let inside = if micros < 0 { micros + EDGE } else { micros - EDGE };
+        let Some((_, local)) = from_utc(inside, zone)? else {
+            return Ok(None);
+        };
+        let offset = i64::from(local.offset) * 1_000_000;
+        let fields = Timestamp::from_micros(micros.saturating_add(offset));
+        if !(1..=9999).contains(&fields.date.year) {
+            return Ok(None);
+        }
+        datetime(py, &fields, Some(zone), false).map(Some)
     }
 }
 

@@ -22,6 +22,7 @@ use super::load::Loader;
 use super::load::python::PythonLoader;
 use super::load::row::RowLoaders;
 use super::python_api;
+use super::error::Result;
 use super::registry::{AdaptersMap, DumperClass, LoaderClass, Registry};
 use super::session::{Session, SessionHandle, SessionRef};
 
@@ -32,6 +33,9 @@ pub struct Transformer {
     adapters: Py<AdaptersMap>,
     connection: Option<Py<PyAny>>,
     session: SessionHandle,
+    /// The contents of the adapters at some moment, for cursors that have none of their own: later
+    /// changes of the connection's adapters do not affect them.
+    frozen: Option<Mutex<Arc<Registry>>>,
     pub(super) state: Mutex<State>,
 }
 
@@ -73,8 +77,20 @@ impl Transformer {
             adapters,
             connection,
             session,
+            frozen: None,
             state: Mutex::default(),
         }
+    }
+
+    /// A transformer for a cursor without adapters of its own: it works with those of its
+    /// connection as they are now.
+    pub fn create_frozen(
+        adapters: Py<AdaptersMap>,
+        connection: Option<Py<PyAny>>,
+        session: SessionHandle,
+    ) -> Transformer {
+        let frozen = Some(Mutex::new(adapters.get().snapshot()));
+        Transformer { frozen, ..Self::create(adapters, connection, session) }
     }
 
     /// The transformer of a context: the context itself if it is one, else a new one with its
@@ -108,7 +124,38 @@ impl Transformer {
     /// The registry's contents now.
     #[inline]
     pub fn registry(&self) -> Arc<Registry> {
-        self.adapters.get().snapshot()
+        match &self.frozen {
+            Some(frozen) => Arc::clone(&frozen.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => self.adapters.get().snapshot(),
+        }
+    }
+
+    /// The dumper for a class that the registry does not know as it is: by a base, or by its name.
+    pub(super) fn find_dumper(
+        &self,
+        class: &Bound<'_, PyType>,
+        format: ParameterFormat,
+    ) -> Result<Arc<DumperClass>> {
+        let registry = self.registry();
+        let (dumper, by_name) = registry.find_dumper(class, format)?;
+        if let Some(base) = by_name {
+            // The next look-up shall find the class itself.
+            let live = self.adapters.get().remember(&registry, &base, format, &dumper);
+            if let Some(frozen) = &self.frozen {
+                let mut registry = frozen.lock().unwrap_or_else(PoisonError::into_inner);
+                let replaced = match live {
+                    Some(live) => std::mem::replace(&mut *registry, live),
+                    None => {
+                        let mut own = Registry::clone(&registry);
+                        own.remember(&base, format, &dumper);
+                        std::mem::replace(&mut *registry, Arc::new(own))
+                    }
+                };
+                drop(registry);
+                drop(replaced);
+            }
+        }
+        Ok(dumper)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -425,7 +472,7 @@ impl Transformer {
         python_api::load_sequence(slf, record)
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         visit.call(&self.adapters)?;
         visit.call(&self.connection)?;
         // A state that is locked is in use; the collector will come again.

@@ -84,13 +84,14 @@ impl CursorBase {
                 .map(|adapters| adapters.clone_ref(py));
             (connection.clone_ref(py), shared, adapters)
         };
-        let adapters = match adapters {
-            Some(adapters) => adapters,
-            None => connection.bind(py).get().adapters_in_use(py)?,
-        };
         let session = shared.session.clone();
-        let connection = Some(connection.into_any());
-        let transformer = Transformer::create(adapters, connection, session);
+        let transformer = match adapters {
+            Some(adapters) => Transformer::create(adapters, Some(connection.into_any()), session),
+            None => {
+                let adapters = connection.bind(py).get().adapters_in_use(py)?;
+                Transformer::create_frozen(adapters, Some(connection.into_any()), session)
+            }
+        };
         let transformer = Bound::new(py, transformer)?;
         slf.get().lock().transformer = Some(transformer.clone().unbind());
         Ok(transformer)

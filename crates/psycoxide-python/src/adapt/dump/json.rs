@@ -6,7 +6,7 @@ use psycoxide_types::Format;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyType};
 
 use super::{DumpContext, Dumped, text};
 use crate::adapt::codec::{DumpCodec, DumpKind};
@@ -41,6 +41,12 @@ fn serialiser<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     Ok(dumps.bind(py).clone())
 }
 
+/// The base of `Json` and `Jsonb`.
+fn wrapper(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "psycoxide.types.json", "_JsonWrapper")
+}
+
 /// A wrapper's object as JSON.
 pub fn dump_json(
     codec: &DumpCodec,
@@ -49,9 +55,17 @@ pub fn dump_json(
     out: &mut Vec<u8>,
 ) -> Result<Dumped> {
     let py = cx.py;
-    let object = value.getattr(intern!(py, "obj"))?;
-    let own = value.getattr(intern!(py, "dumps"))?;
-    let dumps = if own.is_none() { serialiser(py)? } else { own };
+    let (object, own) = if value.is_instance(wrapper(py)?)? {
+        let own = value.getattr(intern!(py, "dumps"))?;
+        (value.getattr(intern!(py, "obj"))?, (!own.is_none()).then_some(own))
+    } else {
+        // The dumper was registered for another class, say dict.
+        (value.clone(), None)
+    };
+    let dumps = match own {
+        Some(own) => own,
+        None => serialiser(py)?,
+    };
     let json = dumps.call1((object,))?;
     if codec.kind == DumpKind::Jsonb && codec.format == Format::Binary {
         // The version of jsonb's binary format.

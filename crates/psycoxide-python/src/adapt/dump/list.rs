@@ -64,7 +64,10 @@ pub fn dump_list<'py>(
         Format::Text => {
             let delimiter = match &dumper {
                 Dumper::Native(_) => delimiter,
-                Dumper::Python(_) => delimiter_of(cx, element)?.unwrap_or(delimiter),
+                Dumper::Python(dumper) => {
+                    let of = dumper.dump(cx.py, &example, &mut Vec::new())?.oid;
+                    delimiter_of(cx, of)?.unwrap_or(delimiter)
+                }
             };
             let found = write_text(cx, Some(&dumper), delimiter, list, out)?;
             let found = if element == 0 { found } else { element };

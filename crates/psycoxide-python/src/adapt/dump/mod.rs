@@ -71,12 +71,7 @@ impl<'py> DumpContext<'_, 'py> {
         let dumper = match self.registry.dumper_of(&class, format) {
             Some(dumper) => dumper,
             None => {
-                found = self
-                    .transformer
-                    .get()
-                    .adapters()
-                    .get()
-                    .find_dumper(&class, format)?;
+                found = self.transformer.get().find_dumper(&class, format)?;
                 &found
             }
         };

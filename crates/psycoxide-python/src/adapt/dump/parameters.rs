@@ -39,13 +39,18 @@ impl Transformer {
         out.types.reserve(values.len());
         out.formats.reserve(values.len());
         for (index, value) in values.iter().enumerate() {
+            let format = formats.get(index).copied().unwrap_or_default();
             if value.is_none() {
+                // Whoever takes the dumper of None away does not want NULLs. There is no binary one.
+                let class = value.get_type();
+                if registry.dumper_of(&class, ParameterFormat::Text).is_none() {
+                    cx.dumper(value, format).map_err(|failure| place(failure, index, value))?;
+                }
                 wire::write_null(&mut out.encoded);
                 out.types.push(0);
                 out.formats.push(Format::Text);
                 continue;
             }
-            let format = formats.get(index).copied().unwrap_or_default();
             let dumped = cx
                 .dumper(value, format)
                 .and_then(|dumper| append(&cx, &dumper, value, &mut out.encoded))

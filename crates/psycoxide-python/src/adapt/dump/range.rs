@@ -4,7 +4,7 @@
 //! it to them: if there is exactly one range of their type, it is that; ints are dumped as text of
 //! unknown type, because the server does not convert an `int4range` to an `int8range`.
 
-use psycoxide_types::catalog::{self, Kind};
+use psycoxide_types::catalog::{self, Kind, oid};
 use psycoxide_types::{Format, Oid, multirange, range, wire};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -73,7 +73,7 @@ impl Plan {
             && codec.oid == 0
             && subtype == 0
         {
-            if example.is_instance_of::<PyInt>() {
+            if example.is_exact_instance_of::<PyInt>() {
                 plan.format = Format::Text;
             } else {
                 let bound = plan.dumper(cx, example)?.dump(cx, example, &mut Vec::new())?;
@@ -144,10 +144,9 @@ impl Plan {
             return Ok(());
         };
         let start = out.len();
-        if self.dumper(cx, bound)?.dump(cx, bound, out)?.is_null {
-            return Err(null_bound());
+        if !self.dumper(cx, bound)?.dump(cx, bound, out)?.is_null {
+            range::quote_text_bound(out, start);
         }
-        range::quote_text_bound(out, start);
         Ok(())
     }
 
@@ -161,32 +160,46 @@ impl Plan {
             out.push(range::FLAG_EMPTY);
             return Ok(());
         }
+        let flags_at = out.len();
+        out.push(0);
+        let lower = self.write_binary_bound(cx, parts.lower.as_ref(), out)?;
+        let upper = self.write_binary_bound(cx, parts.upper.as_ref(), out)?;
+        if let (Some(lower), Some(upper)) = (lower, upper)
+            && lower != upper
+        {
+            return Err(Failure::Range(String::from("the bounds of a range are of two types")));
+        }
         let flag = |on, flag| if on { flag } else { 0 };
-        out.push(
-            flag(parts.lower_inclusive, range::FLAG_LOWER_INCLUSIVE)
-                | flag(parts.upper_inclusive, range::FLAG_UPPER_INCLUSIVE)
-                | flag(parts.lower.is_none(), range::FLAG_LOWER_INFINITE)
-                | flag(parts.upper.is_none(), range::FLAG_UPPER_INFINITE),
-        );
-        let mut written = None;
-        for bound in parts.bounds() {
-            let place = wire::begin_value(out);
-            let dumped = self.dumper(cx, bound)?.dump(cx, bound, out)?;
-            if dumped.is_null {
-                return Err(null_bound());
-            }
-            wire::end_value(out, place, "range")?;
-            if *written.get_or_insert(dumped.oid) != dumped.oid {
-                return Err(Failure::Range(String::from("the bounds of a range are of two types")));
-            }
+        let flags = flag(parts.lower_inclusive && lower.is_some(), range::FLAG_LOWER_INCLUSIVE)
+            | flag(parts.upper_inclusive && upper.is_some(), range::FLAG_UPPER_INCLUSIVE)
+            | flag(lower.is_none(), range::FLAG_LOWER_INFINITE)
+            | flag(upper.is_none(), range::FLAG_UPPER_INFINITE);
+        if let Some(place) = out.get_mut(flags_at) {
+            *place = flags;
         }
         Ok(())
     }
-}
 
-#[cold]
-fn null_bound() -> Failure {
-    Failure::Range(String::from("the bound of a range cannot be NULL: use None for no bound"))
+    /// Appends a bound and says its type; nothing for one that does not exist or is NULL.
+    fn write_binary_bound<'py>(
+        &self,
+        cx: &DumpContext<'_, 'py>,
+        bound: Option<&Bound<'py, PyAny>>,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Oid>> {
+        let Some(bound) = bound else {
+            return Ok(None);
+        };
+        let start = out.len();
+        let place = wire::begin_value(out);
+        let dumped = self.dumper(cx, bound)?.dump(cx, bound, out)?;
+        if dumped.is_null {
+            out.truncate(start);
+            return Ok(None);
+        }
+        wire::end_value(out, place, "range")?;
+        Ok(Some(dumped.oid))
+    }
 }
 
 /// A range.
@@ -264,9 +277,8 @@ fn multirange_of(cx: &DumpContext<'_, '_>, subtype: Oid) -> Result<Oid> {
 
 fn registered(cx: &DumpContext<'_, '_>, module: &str, class: &str, subtype: Oid) -> Result<Oid> {
     let py = cx.py;
-    if subtype == 0 {
-        return Ok(0);
-    }
+    // Strings are dumped as of unknown type: a range of them is one over text.
+    let subtype = if subtype == 0 { oid::TEXT } else { subtype };
     let class = py.import(module)?.getattr(class)?;
     let types = cx.transformer.get().adapters().get().types_registry(py);
     let info = types.call_method1(intern!(py, "get_by_subtype"), (class, subtype))?;

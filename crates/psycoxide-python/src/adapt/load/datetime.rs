@@ -4,11 +4,12 @@
 //! fit raises `DataError`, see the manual's
 //! [date/time types](https://www.postgresql.org/docs/current/datatype-datetime.html).
 
-use psycoxide_types::date::{self, Date};
+use psycoxide_types::date::{self, Date, DateFormat, DateStyle};
 use psycoxide_types::interval::{self, Interval};
 use psycoxide_types::time::{self, Time, TimeTz};
 use psycoxide_types::timestamp::{self, Timestamp};
 use psycoxide_types::{Extended, Format, calendar::MICROSECONDS_PER_DAY};
+use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDelta, PyTime};
 
@@ -159,7 +160,11 @@ pub fn load_timestamptz<'py>(
     let (micros, shown) = match format {
         Format::Binary => (timestamp::decode_micros_binary(data)?, None),
         Format::Text => {
-            let value = timestamp::decode_timestamptz_text(data, cx.session.date_style)?;
+            let style = cx.session.date_style;
+            if style.format != DateFormat::Iso {
+                return Err(unsupported(style, data));
+            }
+            let value = timestamp::decode_timestamptz_text(data, style)?;
             let value = in_calendar(value, |value| value.local.date.year)
                 .map_err(|side| beyond("timestamp", side, format, data))?;
             if value.utc_offset == 0 && zone.is_utc {
@@ -202,6 +207,15 @@ pub fn load_timestamptz<'py>(
         Beyond::End
     };
     Err(beyond("timestamp", side, format, data))
+}
+
+/// In other styles than ISO the zone is an abbreviation, which may stand for several offsets.
+#[cold]
+fn unsupported(style: DateStyle, data: &[u8]) -> Failure {
+    Failure::Python(PyNotImplementedError::new_err(format!(
+        "can't parse timestamptz with DateStyle '{style}': '{}': set DateStyle to ISO",
+        data.escape_ascii()
+    )))
 }
 
 /// The longest timedelta, in days.

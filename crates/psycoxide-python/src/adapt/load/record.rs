@@ -4,6 +4,7 @@
 //! and a composite type that was registered is known. See the manual's
 //! [composite types](https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX).
 
+use psycoxide_types::catalog::oid;
 use psycoxide_types::{Format, composite};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -24,7 +25,7 @@ impl RecordLoader {
     pub fn load<'py>(self, cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py, PyAny>> {
         match self.format {
             Format::Text => {
-                let text = cx.element_loader(0, Format::Text)?;
+                let text = cx.element_loader(oid::TEXT, Format::Text)?;
                 let values = text_fields(cx, data, |_| Some(&text))?;
                 Ok(PyTuple::new(cx.py, values)?.into_any())
             }
