@@ -6,7 +6,7 @@ use psycoxide_client::{IsolationLevel, TransactionCharacteristics};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::adapt::registry::AdaptersMap;
+use crate::adapt::registry::{AdaptersMap, Registry};
 use crate::error::{self, InterfaceError};
 use crate::pq::pgconn::PGconn;
 use crate::shared::Shared;
@@ -46,6 +46,12 @@ impl ConnectionBase {
             Some(adapters) => Ok(adapters),
             None => Ok(AdaptersMap::global(py)?.clone().unbind()),
         }
+    }
+
+    /// The contents of the connection's own adapters now, if it has any.
+    #[inline]
+    pub fn own_registry(&self, py: Python<'_>) -> Option<Arc<Registry>> {
+        Some(self.adapters_now(py)?.get().snapshot())
     }
 
     /// The connection's own adapters, made when first asked for.
@@ -110,7 +116,7 @@ impl ConnectionBase {
     #[getter]
     fn broken(&self) -> PyResult<bool> {
         let shared = self.shared()?;
-        Ok(!shared.is_open() && !shared.is_closed_by_user())
+        Ok(shared.is_lost())
     }
 
     /// The descriptor of the socket.
@@ -127,11 +133,10 @@ impl ConnectionBase {
         if shared.is_open() {
             return Ok(());
         }
-        Err(if shared.is_closed_by_user() {
-            error::OperationalError::new_err("the connection is closed")
-        } else {
-            error::OperationalError::new_err("the connection is lost")
-        })
+        if shared.is_closed_by_user() {
+            return Err(error::OperationalError::new_err("the connection is closed"));
+        }
+        Err(error::lost(shared))
     }
 
     /// The number of the transaction status: of `psycoxide.pq.TransactionStatus`.

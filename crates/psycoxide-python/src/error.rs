@@ -199,15 +199,33 @@ pub fn encoding_name(shared: &Shared) -> String {
         .to_owned()
 }
 
-/// The exception for anything done on a closed connection.
+/// The exception for anything done on a closed connection. The first time after a loss, what the
+/// server said of it.
 #[cold]
 pub fn closed(shared: &Shared) -> PyErr {
-    if shared.is_closed_by_user() {
-        OperationalError::new_err("the connection is closed")
-    } else {
-        OperationalError::new_err(
-            "the connection is closed: it was lost, open another one and repeat the transaction",
-        )
+    farewell(shared).unwrap_or_else(|| OperationalError::new_err("the connection is closed"))
+}
+
+/// The exception for anything that needs a connection which was lost, likewise.
+#[cold]
+pub fn lost(shared: &Shared) -> PyErr {
+    farewell(shared).unwrap_or_else(|| OperationalError::new_err("the connection is lost"))
+}
+
+/// What the server said when it ended the connection, if nobody has been told yet.
+fn farewell(shared: &Shared) -> Option<PyErr> {
+    match shared.take_farewell().and_then(machine_error)? {
+        MachineError::Server(fields) => Some(Python::attach(|py| {
+            server(py, PGresult::failure(fields, None), &encoding_name(shared))
+        })),
+        _ => None,
+    }
+}
+
+fn machine_error(error: Error) -> Option<MachineError> {
+    match error {
+        Error::Machine(error) => Some(error),
+        _ => None,
     }
 }
 

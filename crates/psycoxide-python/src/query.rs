@@ -93,8 +93,15 @@ pub fn text_of<'py>(
     if let Ok(bytes) = query.cast::<PyBytes>() {
         return Ok(bytes.as_bytes().to_vec());
     }
-    let as_bytes = query.py().import("psycoxide.sql")?.getattr("as_bytes")?;
-    Ok(as_bytes.call1((query, context))?.extract::<Vec<u8>>()?)
+    let sql = query.py().import("psycoxide.sql")?;
+    let composable = query.is_instance(&sql.getattr("Composable")?)?;
+    if !composable && !sql.call_method1("_is_template", (query,))?.is_truthy()? {
+        let class = query.get_type().name()?.to_string();
+        return Err(pyo3::exceptions::PyTypeError::new_err(format!(
+            "the query should be str, bytes, a sql.Composable or a template string, got {class}"
+        )));
+    }
+    Ok(sql.call_method1("as_bytes", (query, context))?.extract::<Vec<u8>>()?)
 }
 
 fn convert(
@@ -174,7 +181,7 @@ impl PreparedQuery {
         let Ok(mapping) = parameters.cast::<PyMapping>() else {
             if parameters.cast::<PySequence>().is_ok() && !parameters.is_instance_of::<PyString>() {
                 return Err(PyErr::new::<pyo3::exceptions::PyTypeError, _>(
-                    "query parameters should be a mapping: the query has named placeholders",
+                    "named placeholders require a mapping of parameters",
                 ));
             }
             return Err(not_parameters(parameters));
@@ -211,7 +218,7 @@ fn sequence<'py>(
             return Ok(Vec::new());
         }
         return Err(PyErr::new::<pyo3::exceptions::PyTypeError, _>(
-            "query parameters should be a sequence: the query has positional placeholders",
+            "positional placeholders (%s) require a sequence of parameters",
         ));
     }
     let text = parameters.is_instance_of::<PyString>() || parameters.is_instance_of::<PyBytes>();

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
-use psycoxide_client::Connection;
+use psycoxide_client::{Connection, Error};
 use psycoxide_client::operations::cancel::CancelTarget;
 use psycoxide_protocol::TransactionStatus;
 use pyo3::prelude::*;
@@ -40,6 +40,10 @@ pub struct Shared {
     generation: u64,
     open: AtomicBool,
     closed_by_user: AtomicBool,
+    lost: AtomicBool,
+    /// Why the connection was lost, if that came to light while nothing was running: the next
+    /// operation tells.
+    farewell: Mutex<Option<Error>>,
     fd: AtomicI32,
     transaction_status: AtomicU8,
     news: AtomicBool,
@@ -72,6 +76,8 @@ impl Shared {
             generation: fork::generation(),
             open: AtomicBool::new(true),
             closed_by_user: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            farewell: Mutex::default(),
             fd: AtomicI32::new(-1),
             transaction_status: AtomicU8::new(0),
             news: AtomicBool::new(false),
@@ -134,7 +140,11 @@ impl Shared {
     #[inline]
     pub fn publish(&self, connection: &Connection) {
         let pgconn = &connection.pgconn;
-        self.open.store(pgconn.is_open(), Ordering::Release);
+        let open = pgconn.is_open();
+        if !open && !self.is_closed_by_user() {
+            self.lost.store(true, Ordering::Release);
+        }
+        self.open.store(open, Ordering::Release);
         self.fd.store(pgconn.fd().unwrap_or(-1), Ordering::Release);
         self.transaction_status
             .store(pgconn.transaction_status() as u8, Ordering::Release);
@@ -157,6 +167,21 @@ impl Shared {
     /// Whether it was the user who closed it.
     pub fn is_closed_by_user(&self) -> bool {
         self.closed_by_user.load(Ordering::Acquire)
+    }
+
+    /// Whether it was closed otherwise than by the user.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Keeps the reason of a loss for the next operation.
+    pub fn set_farewell(&self, error: Error) {
+        *self.farewell.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// The reason of the loss, if nobody has been told yet.
+    pub fn take_farewell(&self) -> Option<Error> {
+        self.farewell.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Closes in good order, on behalf of the user.

@@ -45,7 +45,7 @@ class AsyncTransaction(BaseTransaction):
             # What was lost is undone already; the error that tells is on its way.
             self._leave()
             self.status = self.Status.FAILED
-            if exc_val is None:
+            if exc_val is None and self._conn.broken:
                 self._conn._check_connection_ok()
             return False
         command = self._exit(exc_val)

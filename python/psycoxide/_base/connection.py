@@ -170,6 +170,7 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
 
     def _check_intrans(self, attribute: str) -> None:
         """Raise `ProgrammingError` unless the attribute can be changed now."""
+        self._check_connection_ok()
         if self._blocks:
             raise e.ProgrammingError(
                 f"can't change {attribute!r} now: connection.transaction() context in progress"

@@ -101,6 +101,9 @@ class ConnectionInfo:
         value = self.pgconn.parameter_status(param_name.encode())
         return None if value is None else self._decode(value)
 
+    def _raw_parameter_status(self, name: str) -> str:
+        return (self.pgconn.parameter_status(name.encode()) or b"").decode("ascii", "replace")
+
     @property
     def server_version(self) -> int:
         """The server's version as a number: `major * 10000 + minor`, 150004 for 15.4."""
@@ -124,12 +127,18 @@ class ConnectionInfo:
     @property
     def timezone(self) -> tzinfo:
         """The time zone of the session; UTC if Python does not know it."""
-        return self.pgconn._session().tzinfo
+        return self.pgconn._session().timezone
 
     @property
     def encoding(self) -> str:
         """The Python codec of the connection's `client_encoding`."""
-        return self.pgconn._session().encoding
+        encoding = self.pgconn._session().encoding
+        if encoding is None:
+            from .._errors_base import NotSupportedError
+
+            name = self._raw_parameter_status("client_encoding")
+            raise NotSupportedError(f"codec not available in Python: {name!r}")
+        return encoding
 
     def _decode(self, value: bytes) -> str:
         try:
