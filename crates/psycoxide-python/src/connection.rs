@@ -6,7 +6,7 @@ use psycoxide_client::{IsolationLevel, TransactionCharacteristics};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::adapt::registry::{AdaptersMap, Registry};
+use crate::adapt::registry::AdaptersMap;
 use crate::error::{self, InterfaceError};
 use crate::pq::pgconn::PGconn;
 use crate::shared::Shared;
@@ -46,12 +46,6 @@ impl ConnectionBase {
             Some(adapters) => Ok(adapters),
             None => Ok(AdaptersMap::global(py)?.clone().unbind()),
         }
-    }
-
-    /// The contents of the connection's own adapters now, if it has any.
-    #[inline]
-    pub fn own_registry(&self, py: Python<'_>) -> Option<Arc<Registry>> {
-        Some(self.adapters_now(py)?.get().snapshot())
     }
 
     /// The connection's own adapters, made when first asked for.

@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::error::{Failure, Result};
+use super::error::{Failure, NotSupportedError, Result};
 use crate::raw::string;
 
 /// How text travels in this session.
@@ -158,9 +158,9 @@ fn invalid(error: psycoxide_types::Error) -> Failure {
 
 #[cold]
 fn unsupported(name: &str) -> Failure {
-    Failure::Range(format!(
-        "the client encoding {name} has no codec in Python: set client_encoding to UTF8"
-    ))
+    Failure::Python(NotSupportedError::new_err(format!(
+        "codec not available in Python: {name:?}: set client_encoding to UTF8"
+    )))
 }
 
 fn decode_by_codec<'py>(
