@@ -125,8 +125,8 @@ def register_enum(
     :param context: the connection, cursor or map to tell; every connection made from now on by
         default.
     :param enum: the class; made of the labels by default.
-    :param mapping: the label of each member, as a mapping or as pairs, where it is not the
-        member's name; of several members with one label the last one is loaded.
+    :param mapping: the labels of the members, as a mapping or as pairs, where they are not the
+        members' names. Of several pairs with one member, or one label, the last one counts.
     :raises TypeError: if `info` is `None`.
     """
     from .array import check_info
@@ -161,18 +161,14 @@ def register_enum(
 def _mapped(
     info: EnumInfo, enum: type[E], mapping: EnumMapping[E]
 ) -> tuple[dict[str, Enum], dict[Enum, str]]:
-    """The members by label, and the labels by member."""
+    """The members by label, and the labels by member: by name, unless the mapping says otherwise."""
     labels: dict[Enum, str] = {member: member.name for member in enum}
+    members: dict[str, Enum] = {member.name: member for member in enum}
     if mapping is not None:
         pairs = mapping.items() if hasattr(mapping, "items") else mapping
-        members: dict[str, Enum] = {}
-        labels = {}
         for member, label in pairs:
             labels[member] = label
             members[label] = member
-        return members, labels
-    # Classes whose values are the labels are taken for what they mean.
-    members = {member.name: member for member in enum}
     return {label: members[label] for label in info.labels if label in members}, labels
 
 

@@ -81,7 +81,7 @@ mod tests {
             ] {
                 let made = from_utf8(py, text.as_bytes()).unwrap().unwrap();
                 assert_eq!(made.to_str().unwrap(), text);
-                assert!(*made == *text);
+                assert!(made == *text);
             }
             assert!(from_utf8(py, b"\xff").unwrap().is_none());
             assert!(from_utf8(py, b"abc\xc3").unwrap().is_none());
