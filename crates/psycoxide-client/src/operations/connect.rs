@@ -49,7 +49,11 @@ enum Phase {
     /// A name is being resolved.
     Resolving,
     Opening(Box<Open>),
-    Starting(Box<PgConn>),
+    Starting {
+        pgconn: Box<PgConn>,
+        /// Whether it is encrypted: a connection that has failed does not tell.
+        encrypted: bool,
+    },
 }
 
 /// Connects to the first host that lets us in.
@@ -111,7 +115,7 @@ impl Connect {
     pub fn wait(&self, wait: Wait, timeout: Option<Duration>) -> Result<(), Error> {
         match &self.phase {
             Phase::Opening(open) => open.wait(wait, timeout),
-            Phase::Starting(pgconn) => pgconn.wait(wait, timeout),
+            Phase::Starting { pgconn, .. } => pgconn.wait(wait, timeout),
             Phase::Next | Phase::Resolving => Err(Error::Closed),
         }
     }
@@ -150,11 +154,13 @@ impl Connect {
                 }
                 Step::Done(stream) => {
                     let place = open.place().clone();
-                    self.phase = Phase::Starting(Box::new(self.start(stream, place)?));
+                    let pgconn = Box::new(self.start(stream, place)?);
+                    let encrypted = pgconn.tls_info().is_some();
+                    self.phase = Phase::Starting { pgconn, encrypted };
                     Ok(None)
                 }
             },
-            Phase::Starting(pgconn) => {
+            Phase::Starting { pgconn, .. } => {
                 let step = exchange(pgconn, |_, event| match event {
                     Event::Ready(_) => Ok(Some(())),
                     _ => Ok(None),
@@ -165,7 +171,7 @@ impl Connect {
                         Ok(Some(ConnectStep::Io(fd, wait, self.deadline)))
                     }
                     Step::Done(()) => match std::mem::replace(&mut self.phase, Phase::Next) {
-                        Phase::Starting(pgconn) => Ok(Some(ConnectStep::Done(pgconn))),
+                        Phase::Starting { pgconn, .. } => Ok(Some(ConnectStep::Done(pgconn))),
                         _ => Err(Error::Closed),
                     },
                 }
@@ -253,11 +259,7 @@ impl Connect {
         {
             return Err(Error::Connect(std::mem::take(&mut self.attempts)));
         }
-        let encrypted = match &self.phase {
-            Phase::Starting(pgconn) => Some(pgconn.tls_info().is_some()),
-            _ => None,
-        };
-        if !self.other_encryption_may_help(&error, encrypted) {
+        if !self.other_encryption_may_help(&error) {
             self.plan.clear();
         }
         let final_word = is_final(&error);
@@ -276,7 +278,7 @@ impl Connect {
     }
 
     /// Whether the same address is worth another try with more or less TLS.
-    fn other_encryption_may_help(&self, error: &Error, encrypted: Option<bool>) -> bool {
+    fn other_encryption_may_help(&self, error: &Error) -> bool {
         if self.plan.is_empty() {
             return false;
         }
@@ -286,23 +288,21 @@ impl Connect {
         }
         // "no pg_hba.conf entry for host …, no encryption": the server wants it the other way.
         // Never after a password was sent: it would only be tried twice, and maybe in the clear.
-        let proved = match &self.phase {
-            Phase::Starting(pgconn) => pgconn.machine().used_password(),
-            _ => false,
+        let rejected = |pgconn: &PgConn| {
+            let fields = error.server_fields();
+            !pgconn.machine().used_password()
+                && fields.is_some_and(|fields| fields.sqlstate() == Some("28000"))
         };
-        let rejected = !proved
-            && error
-                .server_fields()
-                .is_some_and(|fields| fields.sqlstate() == Some("28000"));
-        match self.options.ssl_mode {
-            SslMode::Allow => rejected,
-            SslMode::Prefer => match encrypted {
-                Some(encrypted) => encrypted && rejected,
-                None => match error {
-                    Error::Tls(_) | Error::TlsFailed => true,
-                    _ => matches!(&self.phase, Phase::Opening(open) if open.is_encrypting()),
-                },
-            },
+        match (self.options.ssl_mode, &self.phase) {
+            (SslMode::Allow, Phase::Starting { pgconn, .. }) => rejected(pgconn),
+            (SslMode::Prefer, Phase::Starting { pgconn, encrypted }) => {
+                *encrypted && rejected(pgconn)
+            }
+            (SslMode::Prefer, Phase::Opening(open)) => {
+                matches!(error, Error::Tls(_) | Error::TlsFailed) || open.is_encrypting()
+            }
+            // TLS cannot even be set up.
+            (SslMode::Prefer, _) => matches!(error, Error::Tls(_)),
             _ => false,
         }
     }
