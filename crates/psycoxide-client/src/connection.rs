@@ -7,6 +7,7 @@ use psycoxide_protocol::TransactionStatus;
 
 use crate::error::Error;
 use crate::pgconn::PgConn;
+use crate::pipeline::Pipeline;
 use crate::query::Query;
 use crate::statement_cache::StatementCache;
 
@@ -72,6 +73,8 @@ pub struct Connection {
     pub pgconn: PgConn,
     /// What is prepared on it.
     pub statements: StatementCache,
+    /// The queries in its pipeline.
+    pub pipeline: Pipeline,
     autocommit: bool,
     characteristics: TransactionCharacteristics,
     begin: Arc<Query>,
@@ -84,6 +87,7 @@ impl Connection {
         Connection {
             pgconn,
             statements: StatementCache::default(),
+            pipeline: Pipeline::default(),
             autocommit: false,
             characteristics,
             begin: Arc::new(Query::new(characteristics.begin_statement().into_bytes())),

@@ -197,6 +197,20 @@ impl StatementCache {
         }
     }
 
+    /// Forgets the statement of this name, if it has it still; `close` as in
+    /// [`forget`](Self::forget).
+    pub fn forget_name(&mut self, name: &[u8], close: bool) {
+        let named = self
+            .entries
+            .values()
+            .flatten()
+            .find(|entry| entry.name.as_deref() == Some(name))
+            .map(|entry| (entry.query.clone(), entry.types.clone()));
+        if let Some((query, types)) = named {
+            self.forget(&query, &types, close);
+        }
+    }
+
     /// Takes back an execution that was counted: it has failed, and what fails is not prepared.
     pub fn discount(&mut self, query: &Arc<Query>, types: &[Oid]) {
         let hash = query.hash_with(types);

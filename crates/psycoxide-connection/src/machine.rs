@@ -131,6 +131,12 @@ impl Machine {
     pub fn is_busy(&self) -> bool {
         self.queries.is_busy()
     }
+
+    /// Whether a command of the extended protocol has failed, so that the server skips those
+    /// behind it up to the next Sync.
+    pub fn is_aborted(&self) -> bool {
+        self.queries.is_aborted()
+    }
 }
 
 /// Input.

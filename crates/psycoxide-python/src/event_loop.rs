@@ -123,9 +123,7 @@ fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
 fn on_idle(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     {
         let mut connection = shared.lock();
-        // Twice: the second call tells whether the first has left anything.
-        let polled = connection.pgconn.poll_event(false);
-        if let Err(error) = polled.and_then(|_| connection.pgconn.poll_event(false)) {
+        if let Err(error) = connection.absorb_idle() {
             shared.set_farewell(error);
         }
         shared.publish(&connection);

@@ -2,12 +2,14 @@
 //!
 //! - `connection`, `cursor`, `connect`, `query`: what the classes of the package inherit and call;
 //! - `operation`, `driver`, `event_loop`: who runs operations, in a thread or on an event loop;
+//! - `pipeline`, `command`: operations of connections;
 //! - `shared`, `turn`, `fork`, `news`: one connection and the objects that share it;
 //! - `adapt`: values; `pq`: the low level with libpq's names; `conninfo`; `sql`;
 //! - `error`: the one place that makes the package's exceptions;
 //! - `raw`: the only unsafe code.
 
 pub mod adapt;
+pub mod command;
 pub mod connect;
 pub mod connection;
 pub mod conninfo;
@@ -18,6 +20,7 @@ pub mod event_loop;
 pub mod fork;
 pub mod news;
 pub mod operation;
+pub mod pipeline;
 pub mod pq;
 pub mod query;
 pub mod raw;

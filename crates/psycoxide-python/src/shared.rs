@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
-use psycoxide_client::{Connection, Error};
 use psycoxide_client::operations::cancel::CancelTarget;
+use psycoxide_client::{Connection, Error, PipelineStatus};
 use psycoxide_protocol::TransactionStatus;
 use pyo3::prelude::*;
 
@@ -46,6 +46,7 @@ pub struct Shared {
     farewell: Mutex<Option<Error>>,
     fd: AtomicI32,
     transaction_status: AtomicU8,
+    pipeline_status: AtomicU8,
     news: AtomicBool,
     settings_version: AtomicU64,
 }
@@ -80,6 +81,7 @@ impl Shared {
             farewell: Mutex::default(),
             fd: AtomicI32::new(-1),
             transaction_status: AtomicU8::new(0),
+            pipeline_status: AtomicU8::new(0),
             news: AtomicBool::new(false),
             settings_version: AtomicU64::new(connection.pgconn.settings_version()),
             state: Mutex::new(connection),
@@ -148,6 +150,8 @@ impl Shared {
         self.fd.store(pgconn.fd().unwrap_or(-1), Ordering::Release);
         self.transaction_status
             .store(pgconn.transaction_status() as u8, Ordering::Release);
+        self.pipeline_status
+            .store(connection.pipeline_status() as u8, Ordering::Release);
         if pgconn.has_news() {
             self.news.store(true, Ordering::Release);
         }
@@ -191,7 +195,12 @@ impl Shared {
             // The session belongs to the parent process: it must hear nothing from here.
             return self.with(py, |connection| connection.pgconn.lose());
         }
-        self.with(py, |connection| connection.pgconn.close());
+        let abandoned = self.with(py, |connection| {
+            connection.pgconn.close();
+            std::mem::take(&mut connection.pipeline)
+        });
+        // What this frees may call Python, so nothing may be locked.
+        drop(abandoned);
     }
 
     /// Whether this process made the connection; after a fork the child must leave it alone.
@@ -216,6 +225,18 @@ impl Shared {
             3 => TransactionStatus::InError,
             _ => TransactionStatus::Unknown,
         }
+    }
+
+    /// The number of the pipeline status, of libpq's `PGpipelineStatus`.
+    #[inline]
+    pub fn pipeline_status(&self) -> u8 {
+        self.pipeline_status.load(Ordering::Acquire)
+    }
+
+    /// Whether the connection is in pipeline mode.
+    #[inline]
+    pub fn in_pipeline(&self) -> bool {
+        self.pipeline_status() != PipelineStatus::Off as u8
     }
 
     /// Takes the mark that notices or notifications have come.

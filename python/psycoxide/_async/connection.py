@@ -7,6 +7,7 @@ from .._base.connection import BaseConnection
 from ..rows import tuple_row
 from . import waiting
 from .cursor import AsyncCursor
+from .pipeline import AsyncPipeline
 from .transaction import AsyncTransaction
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ class AsyncConnection(BaseConnection[Row]):
     """What :meth:`cursor` makes."""
     row_factory: AsyncRowFactory[Row]
     """Makes rows out of values, for cursors that are not told otherwise."""
+    _pipeline: AsyncPipeline | None = None
 
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Row] = tuple_row):  # type: ignore[assignment]
         super().__init__(pgconn)
@@ -161,14 +163,18 @@ class AsyncConnection(BaseConnection[Row]):
     async def commit(self) -> None:
         """Make the work of the transaction in progress permanent."""
         self._check_commit("commit")
+        if self._pipeline is not None and self._autocommit:
+            await self._settle_pipeline()
         if not self._nothing_to_end():
             await self.pgconn._command(b"COMMIT")
 
     async def rollback(self) -> None:
         """Undo the work of the transaction in progress."""
         self._check_commit("rollback")
+        if self._pipeline is not None and (self._autocommit or self._nothing_to_end()):
+            await self._settle_pipeline()
         if not self._nothing_to_end():
-            await self.pgconn._command(b"ROLLBACK")
+            await self.pgconn._command(b"ROLLBACK", True)
 
     def transaction(
         self, savepoint_name: str | None = None, force_rollback: bool = False
@@ -186,6 +192,15 @@ class AsyncConnection(BaseConnection[Row]):
                 "transaction() cannot be used during a two-phase transaction"
             )
         return AsyncTransaction(self, savepoint_name, force_rollback)
+
+    def pipeline(self) -> AsyncPipeline:
+        """Return a block in which queries are sent without waiting for their results.
+
+        In a pipeline already, it is that pipeline, with a Sync at either end of the block.
+
+        See "Pipeline mode support" of the psycopg manual.
+        """
+        return self._pipeline or AsyncPipeline(self)
 
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:
         """Ask the server to cancel what runs on this connection; see :meth:`cancel`.

@@ -92,6 +92,8 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
 
         :raises ProgrammingError: if the last operation gave no rows.
         """
+        if self._pending:
+            await self._receive()
         return self._fetchone()
 
     async def fetchmany(self, size: int = 0) -> list[Row]:
@@ -100,6 +102,8 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         :param size: how many at most; 0: as many as `arraysize` says.
         :raises ProgrammingError: if the last operation gave no rows.
         """
+        if self._pending:
+            await self._receive()
         return self._fetchmany(size)
 
     async def fetchall(self) -> list[Row]:
@@ -107,12 +111,16 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
 
         :raises ProgrammingError: if the last operation gave no rows.
         """
+        if self._pending:
+            await self._receive()
         return self._fetchall()
 
     def __aiter__(self: Self) -> Self:
         return self
 
     async def __anext__(self) -> Row:
+        if self._pending:
+            await self._receive()
         if not self._has_more():
             raise StopAsyncIteration
         return self._fetchone()
@@ -124,6 +132,8 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         :param mode: `"relative"` or `"absolute"`.
         :raises IndexError: if there is no such row; nothing is moved then.
         """
+        if self._pending:
+            await self._receive()
         self._scroll(value, mode)
 
     async def set_result(self: Self, index: int) -> Self:
@@ -131,11 +141,15 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
 
         :raises IndexError: if there is no such result.
         """
+        if self._pending:
+            await self._receive()
         self._set_result(index)
         return self
 
     async def results(self: Self) -> AsyncIterator[Self]:
         """Go through the results, each becoming the current one."""
+        if self._pending:
+            await self._receive()
         if self._result_count():
             yield self
             while self._nextset():

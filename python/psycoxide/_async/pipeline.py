@@ -4,11 +4,59 @@ from __future__ import annotations
 
 from .._base.pipeline import BasePipeline
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    from .connection import AsyncConnection
+
+    Self = TypeVar("Self", bound="AsyncPipeline")
+
 
 class AsyncPipeline(BasePipeline):
     """Queries that are sent without waiting for their results.
 
-    See "Pipeline mode support" of the psycopg manual.
+    Results come in when one of them is fetched, at :meth:`sync`, at the end of a transaction and at
+    the end of the block. Errors are raised there too: once a query has failed the server skips
+    those behind it, up to the next :meth:`sync`, and they raise
+    :class:`~psycoxide.errors.PipelineAborted`.
+
+    Not to be created by hand: call `connection.pipeline()`. See "Pipeline mode support" of the
+    psycopg manual.
     """
 
     __module__ = "psycoxide"
+
+    _conn: AsyncConnection[Any]
+
+    async def sync(self) -> None:
+        """Send everything with a Sync, and receive all results.
+
+        :raises Error: what the server says of the first query that failed.
+        """
+        await self._conn._sync_pipeline()
+
+    async def __aenter__(self: Self) -> Self:
+        if self._level:
+            await self._conn._settle_pipeline()
+        else:
+            await self._conn._enter_pipeline()
+        self._entered()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        try:
+            if self._leaving():
+                await self._conn._leave_pipeline()
+            else:
+                await self._conn._settle_pipeline()
+        except Exception as ex:
+            if exc_val is None:
+                raise
+            self._ignore(ex)

@@ -27,9 +27,11 @@ class AsyncTransaction(BaseTransaction):
         return self._conn  # type: ignore[return-value]
 
     async def __aenter__(self) -> AsyncTransaction:
-        command = self._enter()
+        if self._conn._pipeline is not None:
+            await self._conn._settle_pipeline()
+        commands = self._enter()
         try:
-            await self._conn.pgconn._command(command)
+            await self._conn.pgconn._command(commands)
         except BaseException:
             self._enter_failed()
             raise
@@ -48,9 +50,21 @@ class AsyncTransaction(BaseTransaction):
             if exc_val is None and self._conn.broken:
                 self._conn._check_connection_ok()
             return False
-        command = self._exit(exc_val)
+        if (pipeline := self._conn._pipeline) is not None:
+            try:
+                await self._conn._settle_pipeline()
+            except Exception as ex:
+                if exc_val is None:
+                    await self._end(ex)
+                    raise
+                pipeline._ignore(ex)
+        return await self._end(exc_val)
+
+    async def _end(self, exc_val: BaseException | None) -> bool:
+        """Commit the block or undo it; whether the exception ends here."""
+        commands = self._exit(exc_val)
         try:
-            await self._conn.pgconn._command(command)
+            await self._conn.pgconn._command(commands)
         except Exception as ex:
             self.status = self.Status.FAILED
             if exc_val is None or self._swallows(exc_val):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .._generic import Generic
     from .._row_protocols import Row
     from ..pq import PGconn, PGnotify, PGresult
+    from .pipeline import BasePipeline
     from .transaction import BaseTransaction
 
     NoticeHandler: TypeAlias = Callable[[Diagnostic], None]
@@ -60,6 +61,8 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
     _notify_handlers: list[NotifyHandler]
     #: The transaction blocks in progress, outermost first.
     _blocks: list[BaseTransaction]
+    #: The pipeline in progress.
+    _pipeline: BasePipeline | None = None
     #: How many transaction blocks were entered since the connection was outside of any.
     _savepoints: int = 0
 

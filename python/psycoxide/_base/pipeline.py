@@ -1,7 +1,8 @@
 """Pipelines: what does not wait.
 
 In a pipeline queries are sent without waiting for their results; a Sync ends a sequence of them.
-The queue, and the results that come in, live in the core: `psycoxide._core.ConnectionBase`.
+The queue, and the results that come in, live in the core. One connection has at most one pipeline:
+a nested block is a Sync at its beginning and another at its end.
 <https://www.postgresql.org/docs/current/libpq-pipeline-mode.html>
 """
 
@@ -25,6 +26,8 @@ class BasePipeline:
 
     def __init__(self, conn: BaseConnection[Any], _no_lock: bool = False):
         self._conn = conn
+        #: How many blocks of this pipeline were entered and not left yet.
+        self._level = 0
 
     def __repr__(self) -> str:
         from ..pq.misc import connection_summary
@@ -39,7 +42,26 @@ class BasePipeline:
         """Whether the connection is in pipeline mode, and whether a query in it has failed."""
         return self._conn.pgconn.pipeline_status
 
-    @classmethod
-    def is_supported(cls) -> bool:
+    @staticmethod
+    def is_supported() -> bool:
         """Whether pipelines can be used: they always can."""
-        return False
+        return True
+
+    def _entered(self) -> None:
+        """Note that a block has begun."""
+        self._level += 1
+        self._conn._pipeline = self
+
+    def _leaving(self) -> bool:
+        """Note that a block ends; whether it is the outermost."""
+        self._level -= 1
+        if self._level > 0:
+            return False
+        self._conn._pipeline = None
+        return True
+
+    def _ignore(self, ex: Exception) -> None:
+        """The exception that ended the block goes on; this other one is told in the log."""
+        import logging
+
+        logging.getLogger("psycopg").warning("error ignored terminating %r: %s", self, ex)

@@ -93,7 +93,7 @@ class BaseTransaction:
         summary = connection_summary(self._conn.pgconn)
         return f"<{cls}{name} ({self.status.value}) {summary} at 0x{id(self):x}>"
 
-    def _enter(self) -> bytes:
+    def _enter(self) -> list[bytes]:
         """Note that the block is entered: the commands that open it."""
         if self.status is not self.Status.NON_STARTED:
             raise TypeError("transaction blocks can be used only once")
@@ -106,6 +106,7 @@ class BaseTransaction:
                 raise OutOfOrderTransactionNesting(
                     f"the transaction of an outer block has ended before it: {conn._blocks[-1]!r}"
                 )
+        if not conn._blocks:
             conn._savepoints = 0
         conn._savepoints += 1
         if not self._name and not (self._outermost and not conn._blocks):
@@ -117,30 +118,30 @@ class BaseTransaction:
             commands.append(b"SAVEPOINT " + self._quoted_name())
         conn._blocks.append(self)
         self.status = self.Status.ACTIVE
-        return b"; ".join(commands)
+        return commands
 
     def _enter_failed(self) -> None:
         """Note that the commands of :meth:`_enter` failed."""
         self._leave()
         self.status = self.Status.FAILED
 
-    def _exit(self, exc: BaseException | None) -> bytes:
+    def _exit(self, exc: BaseException | None) -> list[bytes]:
         """Note that the block is left: the commands that end it."""
         self._check_order("rollback" if exc or self.force_rollback else "commit")
         self._leave()
         if exc is None and not self.force_rollback:
             self.status = self.Status.COMMITTED
             if self._outermost:
-                return b"COMMIT"
-            return b"RELEASE " + self._quoted_name()
+                return [b"COMMIT"]
+            return [b"RELEASE " + self._quoted_name()]
         explicit = exc is None or isinstance(exc, Rollback)
         self.status = (
             self.Status.ROLLED_BACK_EXPLICITLY if explicit else self.Status.ROLLED_BACK_WITH_ERROR
         )
         if self._outermost:
-            return b"ROLLBACK"
+            return [b"ROLLBACK"]
         name = self._quoted_name()
-        return b"ROLLBACK TO " + name + b"; RELEASE " + name
+        return [b"ROLLBACK TO " + name, b"RELEASE " + name]
 
     def _check_order(self, action: str) -> None:
         blocks = self._conn._blocks

@@ -8,6 +8,7 @@ from .._base.connection import BaseConnection
 from ..rows import tuple_row
 from . import waiting
 from .cursor import Cursor
+from .pipeline import Pipeline
 from .transaction import Transaction
 
 TYPE_CHECKING = False
@@ -40,6 +41,7 @@ class Connection(BaseConnection[Row]):
     """What :meth:`cursor` makes."""
     row_factory: RowFactory[Row]
     """Makes rows out of values, for cursors that are not told otherwise."""
+    _pipeline: Pipeline | None = None
 
     def __init__(self, pgconn: PGconn, row_factory: RowFactory[Row] = tuple_row):  # type: ignore[assignment]
         super().__init__(pgconn)
@@ -162,14 +164,18 @@ class Connection(BaseConnection[Row]):
     def commit(self) -> None:
         """Make the work of the transaction in progress permanent."""
         self._check_commit("commit")
+        if self._pipeline is not None and self._autocommit:
+            self._settle_pipeline()
         if not self._nothing_to_end():
             self.pgconn._command(b"COMMIT")
 
     def rollback(self) -> None:
         """Undo the work of the transaction in progress."""
         self._check_commit("rollback")
+        if self._pipeline is not None and (self._autocommit or self._nothing_to_end()):
+            self._settle_pipeline()
         if not self._nothing_to_end():
-            self.pgconn._command(b"ROLLBACK")
+            self.pgconn._command(b"ROLLBACK", True)
 
     def transaction(
         self, savepoint_name: str | None = None, force_rollback: bool = False
@@ -187,6 +193,15 @@ class Connection(BaseConnection[Row]):
                 "transaction() cannot be used during a two-phase transaction"
             )
         return Transaction(self, savepoint_name, force_rollback)
+
+    def pipeline(self) -> Pipeline:
+        """Return a block in which queries are sent without waiting for their results.
+
+        In a pipeline already, it is that pipeline, with a Sync at either end of the block.
+
+        See "Pipeline mode support" of the psycopg manual.
+        """
+        return self._pipeline or Pipeline(self)
 
     def cancel_safe(self, *, timeout: float = 30.0) -> None:
         """Ask the server to cancel what runs on this connection; see :meth:`cancel`.

@@ -93,6 +93,8 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
 
         :raises ProgrammingError: if the last operation gave no rows.
         """
+        if self._pending:
+            self._receive()
         return self._fetchone()
 
     def fetchmany(self, size: int = 0) -> list[Row]:
@@ -101,6 +103,8 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         :param size: how many at most; 0: as many as `arraysize` says.
         :raises ProgrammingError: if the last operation gave no rows.
         """
+        if self._pending:
+            self._receive()
         return self._fetchmany(size)
 
     def fetchall(self) -> list[Row]:
@@ -108,12 +112,16 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
 
         :raises ProgrammingError: if the last operation gave no rows.
         """
+        if self._pending:
+            self._receive()
         return self._fetchall()
 
     def __iter__(self: Self) -> Self:
         return self
 
     def __next__(self) -> Row:
+        if self._pending:
+            self._receive()
         if not self._has_more():
             raise StopIteration
         return self._fetchone()
@@ -125,6 +133,8 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         :param mode: `"relative"` or `"absolute"`.
         :raises IndexError: if there is no such row; nothing is moved then.
         """
+        if self._pending:
+            self._receive()
         self._scroll(value, mode)
 
     def set_result(self: Self, index: int) -> Self:
@@ -132,11 +142,15 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
 
         :raises IndexError: if there is no such result.
         """
+        if self._pending:
+            self._receive()
         self._set_result(index)
         return self
 
     def results(self: Self) -> Iterator[Self]:
         """Go through the results, each becoming the current one."""
+        if self._pending:
+            self._receive()
         if self._result_count():
             yield self
             while self._nextset():

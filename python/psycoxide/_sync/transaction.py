@@ -28,9 +28,11 @@ class Transaction(BaseTransaction):
         return self._conn  # type: ignore[return-value]
 
     def __enter__(self) -> Transaction:
-        command = self._enter()
+        if self._conn._pipeline is not None:
+            self._conn._settle_pipeline()
+        commands = self._enter()
         try:
-            self._conn.pgconn._command(command)
+            self._conn.pgconn._command(commands)
         except BaseException:
             self._enter_failed()
             raise
@@ -49,9 +51,21 @@ class Transaction(BaseTransaction):
             if exc_val is None and self._conn.broken:
                 self._conn._check_connection_ok()
             return False
-        command = self._exit(exc_val)
+        if (pipeline := self._conn._pipeline) is not None:
+            try:
+                self._conn._settle_pipeline()
+            except Exception as ex:
+                if exc_val is None:
+                    self._end(ex)
+                    raise
+                pipeline._ignore(ex)
+        return self._end(exc_val)
+
+    def _end(self, exc_val: BaseException | None) -> bool:
+        """Commit the block or undo it; whether the exception ends here."""
+        commands = self._exit(exc_val)
         try:
-            self._conn.pgconn._command(command)
+            self._conn.pgconn._command(commands)
         except Exception as ex:
             self.status = self.Status.FAILED
             if exc_val is None or self._swallows(exc_val):

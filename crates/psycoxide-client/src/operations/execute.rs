@@ -32,6 +32,16 @@ pub struct Parameters {
     pub types: Vec<Oid>,
 }
 
+impl Parameters {
+    /// Makes room for another set, keeping the memory.
+    pub fn clear(&mut self) {
+        self.encoded.clear();
+        self.count = 0;
+        self.formats.clear();
+        self.types.clear();
+    }
+}
+
 /// One query to execute.
 #[derive(Debug)]
 pub struct Request {
@@ -95,6 +105,11 @@ impl Execute {
             results: Vec::new(),
             retried: false,
         }
+    }
+
+    /// What is executed.
+    pub fn request(&self) -> &Request {
+        &self.request
     }
 
     /// The parameters, to use their memory again.

@@ -151,11 +151,12 @@ impl ExecuteMany {
     fn begin(&mut self, connection: &mut Connection) -> Result<(), Error> {
         connection.check_idle()?;
         self.begun = true;
+        let needs_begin = connection.needs_begin();
         for name in connection.statements.take_closing() {
             connection.pgconn.machine_mut().close_statement(&name)?;
             self.awaited.push_back(Awaited::Close);
         }
-        if connection.needs_begin() {
+        if needs_begin {
             let begin = connection.begin_statement().clone();
             connection.pgconn.machine_mut().execute(Command {
                 statement: b"",

@@ -8,6 +8,7 @@
 
 pub mod cancel;
 pub mod command;
+pub mod communicate;
 pub mod connect;
 pub mod execute;
 pub mod execute_many;

@@ -148,6 +148,10 @@ impl Queries {
                 Ok(None)
             }
             (_, Message::CommandComplete { tag }) if completing => {
+                // In a pipeline the next ReadyForQuery may be far away.
+                if tag == b"BEGIN" && *transaction_status == TransactionStatus::Idle {
+                    *transaction_status = TransactionStatus::InTransaction;
+                }
                 let status = if undescribed {
                     ExecStatus::CommandOk
                 } else {

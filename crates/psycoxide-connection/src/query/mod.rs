@@ -131,6 +131,12 @@ impl Queries {
         self.queue.is_empty()
     }
 
+    /// Whether the server skips commands up to the next Sync.
+    #[inline]
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
     pub(crate) fn copy_state(&self) -> CopyState {
         self.copy
     }

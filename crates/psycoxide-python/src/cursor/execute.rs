@@ -16,6 +16,7 @@ use super::results::Results;
 use crate::adapt::transformer::Transformer;
 use crate::error::{self, ProgrammingError};
 use crate::operation::{Finish, PyOperation, submit};
+use crate::pipeline::{self, Keep, QueueMany};
 use crate::pq::result::PGresult;
 use crate::query::{PreparedQuery, prepare};
 use crate::shared::Shared;
@@ -28,13 +29,14 @@ impl CursorBase {
             inner.loaders = None;
             inner.maker = None;
             inner.query = None;
+            inner.pending.reset();
             std::mem::take(&mut inner.results)
         };
         drop(old);
     }
 
     /// Takes over results, raising the error if there is one among them.
-    fn take_results(
+    pub(crate) fn take_results(
         slf: &Bound<'_, Self>,
         shared: &Shared,
         results: Vec<QueryResult>,
@@ -97,7 +99,7 @@ fn is_tuple_row(py: Python<'_>, factory: &Py<PyAny>) -> bool {
 
 /// Encodes a set of parameters.
 #[inline]
-fn dump<'py>(
+pub(crate) fn dump<'py>(
     transformer: &Bound<'py, Transformer>,
     prepared: &PreparedQuery,
     parameters: &Bound<'py, PyAny>,
@@ -134,14 +136,18 @@ impl CursorBase {
             let transformer = Self::transformer(slf)?;
             dump(&transformer, prepared, params, &mut parameters)?;
         }
+        let request = Request {
+            query: prepared.query.clone(),
+            simple: parameters.count == 0 && result_format == Format::Text,
+            parameters,
+            result_format,
+            prepare,
+        };
+        if shared.in_pipeline() {
+            return pipeline::execute(slf, &shared, &request);
+        }
         let operation = ExecuteOperation {
-            execute: Execute::new(Request {
-                query: prepared.query.clone(),
-                simple: parameters.count == 0 && result_format == Format::Text,
-                parameters,
-                result_format,
-                prepare,
-            }),
+            execute: Execute::new(request),
             results: None,
             query: prepared.query.clone(),
             cursor: slf.clone().unbind(),
@@ -164,9 +170,30 @@ impl CursorBase {
         let prepared = Self::prepared(slf, &shared, query, true)?;
         let result_format = slf.get().lock().format;
         let text = prepared.get().query.clone();
+        let iterator = params_seq.try_iter()?.unbind();
+        if shared.in_pipeline() {
+            let cursor = slf.clone().unbind();
+            let transformer = Self::transformer(slf)?.unbind();
+            let prepared = prepared.unbind();
+            let mut operation = QueueMany::new(
+                iterator,
+                transformer,
+                prepared,
+                cursor,
+                result_format,
+                returning,
+            );
+            if !returning {
+                slf.get().expect_counts();
+            }
+            if operation.queue_piece(py, &shared)? {
+                return submit(py, &shared, operation);
+            }
+            return pipeline::nothing_to_wait_for(py, &shared);
+        }
         let mut operation = ExecuteManyOperation {
             operation: ExecuteMany::new(text, result_format, returning),
-            iterator: params_seq.try_iter()?.unbind(),
+            iterator,
             transformer: Self::transformer(slf)?.unbind(),
             prepared: prepared.unbind(),
             returning,
@@ -198,6 +225,10 @@ impl Operation for ExecuteOperation {
 
     #[inline]
     fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        if connection.pipeline.is_on() {
+            // Somebody has entered pipeline mode while this waited for its turn.
+            return Ok(Step::Done(()));
+        }
         match self.execute.step(connection)? {
             Step::Wait(wait) => Ok(Step::Wait(wait)),
             Step::Done(results) => {
@@ -210,7 +241,15 @@ impl Operation for ExecuteOperation {
 
 impl PyOperation for ExecuteOperation {
     fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish> {
-        let results = self.results.take().unwrap_or_default();
+        let Some(results) = self.results.take() else {
+            pipeline::queue(
+                self.cursor.bind(py),
+                shared,
+                self.execute.request(),
+                Keep::One,
+            )?;
+            return Ok(Finish::Done(None));
+        };
         CursorBase::take_results(self.cursor.bind(py), shared, results, &self.query)?;
         Ok(Finish::Done(None))
     }
@@ -272,6 +311,11 @@ impl Operation for ExecuteManyOperation {
     type Output = ();
 
     fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        if connection.pipeline.is_on() {
+            return Err(Error::Misuse(
+                "the connection has entered pipeline mode meanwhile",
+            ));
+        }
         match self.operation.step(connection)? {
             Step::Wait(wait) => Ok(Step::Wait(wait)),
             Step::Done(Progress::NeedMore) => Ok(Step::Done(())),
@@ -296,6 +340,14 @@ impl PyOperation for ExecuteManyOperation {
         };
         let query = self.prepared.bind(py).get().query.clone();
         let cursor = self.cursor.bind(py);
+        if !self.returning {
+            let affected = if self.row == 0 {
+                Some(0)
+            } else {
+                outcome.affected
+            };
+            cursor.get().lock().results = Results::of_many(affected, outcome.tag);
+        }
         if let Some(result) = outcome.error {
             let result = PGresult::new(Arc::new(*result), Some(query));
             return Err(error::of_result(py, result, shared));
@@ -305,13 +357,6 @@ impl PyOperation for ExecuteManyOperation {
         }
         if self.returning {
             CursorBase::take_results(cursor, shared, outcome.results, &query)?;
-        } else {
-            let affected = if self.row == 0 {
-                Some(0)
-            } else {
-                outcome.affected
-            };
-            cursor.get().lock().results = Results::of_many(affected, outcome.tag);
         }
         Ok(Finish::Done(None))
     }

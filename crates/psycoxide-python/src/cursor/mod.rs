@@ -4,8 +4,9 @@
 //! once on a synchronous connection, and something to await on an asynchronous one; what fetches
 //! never waits: the results are here.
 
-mod execute;
+pub(crate) mod execute;
 mod fetch;
+mod pending;
 mod results;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     maker: Option<RowMaker>,
     /// What was executed last.
     query: Option<Arc<Query>>,
+    /// What is on its way in a pipeline.
+    pending: pending::Pending,
     closed: bool,
     arraysize: usize,
     format: Format,

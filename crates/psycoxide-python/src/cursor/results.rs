@@ -47,6 +47,21 @@ impl Results {
         }
     }
 
+    /// Adds a result; `true` if it is the first, and so the current one.
+    pub(crate) fn push(&mut self, result: Arc<QueryResult>) -> bool {
+        self.all.push(result);
+        self.all.len() == 1
+    }
+
+    /// Adds to the number of rows touched.
+    pub(crate) fn count(&mut self, affected: Option<u64>, tag: &[u8]) {
+        if let Some(affected) = affected {
+            let sum = self.rowcount.unwrap_or_default().max(0);
+            self.rowcount = Some(sum.saturating_add(to_count(affected)));
+        }
+        self.tag = Some(tag.into());
+    }
+
     pub(crate) fn current(&self) -> Option<&Arc<QueryResult>> {
         self.all.get(self.current)
     }

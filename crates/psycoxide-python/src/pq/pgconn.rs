@@ -7,17 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use psycoxide_client::operations::command::RunCommand;
 use psycoxide_client::{ConnectOptions, Query};
-use psycoxide_connection::QueryResult;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::enums;
 use super::result::PGresult;
 use crate::adapt::session::SessionRef;
+use crate::command;
 use crate::driver;
 use crate::error;
 use crate::event_loop;
-use crate::operation::{Finish, PyOperation, submit};
 use crate::shared::Shared;
 
 /// A connection.
@@ -76,7 +75,7 @@ impl PGconn {
     /// The state of the pipeline, a `PipelineStatus`.
     #[getter]
     fn pipeline_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        enums::pipeline_status(py, 0)
+        enums::pipeline_status(py, self.shared.pipeline_status().into())
     }
 
     /// The process id of the backend.
@@ -354,16 +353,16 @@ impl PGconn {
         Ok(result)
     }
 
-    /// Runs commands for their effect, at once or as something to await. Raises what the server
-    /// says.
-    fn _command<'py>(&self, py: Python<'py>, command: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-        let operation = CommandOperation {
-            operation: RunCommand::new(command),
-            query: Arc::new(Query::new(command)),
-            result: None,
-        };
-        driver::check_usable(&self.shared)?;
-        submit(py, &self.shared, operation)
+    /// Runs commands for their effect, `bytes` or a list of them, at once or as something to
+    /// await. Raises what the server says. `apart`: also if a query of the pipeline before them
+    /// has failed.
+    #[pyo3(signature = (commands, apart=false))]
+    fn _command<'py>(
+        &self,
+        commands: &Bound<'py, PyAny>,
+        apart: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        command::run(&self.shared, commands, apart)
     }
 
     /// Closes the connection.
@@ -425,43 +424,6 @@ impl PGconn {
             "<psycoxide.pq.PGconn [{status}] at 0x{:x}>",
             slf.as_ptr() as usize
         )
-    }
-}
-
-/// A command for its effect.
-struct CommandOperation {
-    operation: RunCommand,
-    query: Arc<Query>,
-    result: Option<QueryResult>,
-}
-
-impl psycoxide_client::operations::Operation for CommandOperation {
-    type Output = ();
-
-    fn step(
-        &mut self,
-        connection: &mut psycoxide_client::Connection,
-    ) -> Result<psycoxide_client::operations::Step<()>, psycoxide_client::Error> {
-        use psycoxide_client::operations::Step;
-        match self.operation.step(connection)? {
-            Step::Wait(wait) => Ok(Step::Wait(wait)),
-            Step::Done(result) => {
-                self.result = Some(result);
-                Ok(Step::Done(()))
-            }
-        }
-    }
-}
-
-impl PyOperation for CommandOperation {
-    fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish> {
-        match self.result.take() {
-            Some(result) if result.error.is_some() => {
-                let result = PGresult::new(Arc::new(result), Some(self.query.clone()));
-                Err(error::of_result(py, result, shared))
-            }
-            _ => Ok(Finish::Done(None)),
-        }
     }
 }
 
