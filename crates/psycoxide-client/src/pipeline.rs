@@ -120,6 +120,12 @@ impl Pipeline {
         !self.unsynced
     }
 
+    /// How many queries are not answered yet.
+    pub fn pending(&self) -> usize {
+        let queries = self.pending.iter().filter(|entry| entry.owner.is_some());
+        queries.count()
+    }
+
     /// Whether all answers have come.
     #[inline]
     pub fn is_drained(&self) -> bool {

@@ -366,6 +366,12 @@ impl ConnectionBase {
         submit(py, shared, CommunicateOperation::new(Goal::Synced))
     }
 
+    /// How many queries in the pipeline are not answered yet.
+    fn _pipeline_pending(&self, py: Python<'_>) -> PyResult<usize> {
+        let shared = self.shared()?;
+        Ok(shared.with(py, |connection| connection.pipeline.pending()))
+    }
+
     /// Receives all results; a Sync is sent only if there is anything that it would end.
     fn _settle_pipeline<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let shared = self.shared()?;

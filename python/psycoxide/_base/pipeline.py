@@ -47,6 +47,11 @@ class BasePipeline:
         """Whether pipelines can be used: they always can."""
         return True
 
+    @property
+    def result_queue(self) -> range:
+        """As long as the list of queries whose results have not come in yet."""
+        return range(self._conn._pipeline_pending())
+
     def _entered(self) -> None:
         """Note that a block has begun."""
         self._level += 1
