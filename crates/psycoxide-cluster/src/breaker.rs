@@ -10,7 +10,8 @@
 //!
 //! The rule it guards: one outage counts once. Each change starts a new *epoch*, and a fault found
 //! by an attempt that began in an earlier epoch says nothing new, so thirty connections that fail
-//! together do not make the node's absence thirty times as long.
+//! together do not make the node's absence thirty times as long. Nor do trials made in despair,
+//! before the pause is over because no other node is left: when such a one fails, the pause goes on.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,8 @@ pub const SOFT_PENALTY: Duration = Duration::from_secs(1);
 /// A trial that lasted this long before it failed would make a caller wait.
 const COSTLY: Duration = Duration::from_millis(200);
 
-/// How long such trials are left to the background task before a caller makes one.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long such trials are left to the background task before a caller makes one all the same.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Delays are spread by this share, so that processes do not come back together.
 const JITTER: f64 = 0.2;
@@ -70,8 +71,16 @@ enum State {
     },
     HalfOpen {
         trying: bool,
+        /// The end of the pause, for a trial made before it.
+        pause: Option<Instant>,
     },
 }
+
+/// A trial would be in order.
+const WAITING: State = State::HalfOpen {
+    trying: false,
+    pause: None,
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
@@ -104,7 +113,12 @@ impl Breaker {
     }
 
     pub(crate) fn is_trying(&self) -> bool {
-        self.state == State::HalfOpen { trying: true }
+        matches!(self.state, State::HalfOpen { trying: true, .. })
+    }
+
+    /// Whether the last failure took long to show.
+    pub(crate) fn was_costly(&self) -> bool {
+        self.was_costly
     }
 
     /// Whether a trial is under way of which the outcome can be expected soon.
@@ -129,8 +143,8 @@ impl Breaker {
     pub(crate) fn probe_at(&self) -> Option<Instant> {
         match self.state {
             State::Open { until } => Some(until),
-            State::HalfOpen { trying: false } => self.penalty.or(self.last_fault),
-            State::Closed | State::HalfOpen { trying: true } => None,
+            State::HalfOpen { trying: false, .. } => self.penalty.or(self.last_fault),
+            State::Closed | State::HalfOpen { trying: true, .. } => None,
         }
     }
 
@@ -140,8 +154,8 @@ impl Breaker {
         }
         match self.state {
             State::Closed => Admission::Yes,
-            State::HalfOpen { trying: false } => Admission::Trial,
-            State::HalfOpen { trying: true } => Admission::No,
+            State::HalfOpen { trying: false, .. } => Admission::Trial,
+            State::HalfOpen { trying: true, .. } => Admission::No,
             State::Open { until } => {
                 let grace = match by {
                     By::Caller if self.was_costly => GRACE,
@@ -169,10 +183,14 @@ impl Breaker {
     }
 
     /// Makes the coming attempt the trial, unless the breaker is closed.
-    pub(crate) fn begin_attempt(&mut self) {
-        if self.state != State::Closed {
-            self.change(State::HalfOpen { trying: true });
-        }
+    pub(crate) fn begin_attempt(&mut self, now: Instant) {
+        let pause = match self.state {
+            State::Closed => return,
+            State::Open { until } => Some(until).filter(|until| now < *until),
+            State::HalfOpen { pause, .. } => pause,
+        };
+        let trying = true;
+        self.change(State::HalfOpen { trying, pause });
     }
 
     /// A node fault. Whether the node has gone down by it, as far as we knew.
@@ -187,6 +205,18 @@ impl Breaker {
         if epoch != self.epoch {
             return false;
         }
+        self.last_fault = Some(now);
+        self.penalty = None;
+        self.recovered = None;
+        if let State::HalfOpen {
+            pause: Some(until), ..
+        } = self.state
+        {
+            self.change(State::Open {
+                until: until.max(now),
+            });
+            return false;
+        }
         let was_closed = self.state == State::Closed;
         self.exponent = match was_closed {
             true => 0,
@@ -199,10 +229,7 @@ impl Breaker {
             .min(longest)
             .mul_f64(random.around_one(JITTER))
             .min(longest);
-        self.last_fault = Some(now);
         self.was_costly = cost >= COSTLY;
-        self.penalty = None;
-        self.recovered = None;
         self.change(State::Open { until: now + pause });
         was_closed
     }
@@ -230,16 +257,31 @@ impl Breaker {
 
     /// The attempt of that epoch ended without an answer; if it was the trial, the next may try.
     pub(crate) fn cancelled(&mut self, epoch: u64) {
-        if epoch == self.epoch && self.is_trying() {
-            self.change(State::HalfOpen { trying: false });
+        if epoch != self.epoch {
+            return;
+        }
+        match self.state {
+            State::Closed | State::Open { .. } => {}
+            State::HalfOpen { pause: None, .. } => self.change(WAITING),
+            State::HalfOpen {
+                pause: Some(until), ..
+            } => self.change(State::Open { until }),
         }
     }
 
-    /// There is reason to think that the node is back: listed again, or another address is known.
+    /// Another address is used from now on: whatever the faults and trials at the old one say.
+    pub(crate) fn restart(&mut self) {
+        if self.state != State::Closed {
+            self.was_costly = false;
+            self.change(WAITING);
+        }
+    }
+
+    /// There is reason to think that the node is back: it is listed again, or its peers are back.
     pub(crate) fn relist(&mut self) {
         if matches!(self.state, State::Open { .. }) {
             self.was_costly = false;
-            self.change(State::HalfOpen { trying: false });
+            self.change(WAITING);
         }
     }
 
@@ -265,7 +307,7 @@ mod tests {
         let mut now = Instant::now();
         let mut breaker = Breaker::default();
         for (turn, nominal) in [5.0, 10.0, 20.0, 40.0, 60.0, 60.0].into_iter().enumerate() {
-            breaker.begin_attempt();
+            breaker.begin_attempt(now);
             let epoch = breaker.epoch();
             assert_eq!(
                 breaker.fault(epoch, QUICK, &options, now, &mut random),
@@ -281,7 +323,7 @@ mod tests {
             now += pause;
             assert_eq!(breaker.admits(now, By::Caller), Admission::Trial);
         }
-        breaker.begin_attempt();
+        breaker.begin_attempt(now);
         assert!(breaker.success(now));
         assert!(!breaker.success(now));
         assert_eq!(breaker.admits(now, By::Caller), Admission::Yes);
@@ -309,7 +351,7 @@ mod tests {
         let mut breaker = Breaker::default();
         let slow_attempt = breaker.epoch();
         breaker.fault(slow_attempt, QUICK, &options, now, &mut random);
-        breaker.begin_attempt();
+        breaker.begin_attempt(now);
         breaker.success(now + seconds(6.0));
         let later = now + seconds(10.0);
         assert!(!breaker.fault(slow_attempt, seconds(10.0), &options, later, &mut random));
@@ -325,10 +367,29 @@ mod tests {
         breaker.relist();
         assert_eq!(breaker.state(now), BreakerState::HalfOpen);
         assert_eq!(breaker.admits(now, By::Caller), Admission::Trial);
-        breaker.begin_attempt();
+        breaker.begin_attempt(now);
         assert_eq!(breaker.admits(now, By::Caller), Admission::No);
         breaker.cancelled(breaker.epoch());
         assert_eq!(breaker.admits(now, By::Caller), Admission::Trial);
+    }
+
+    #[test]
+    fn trials_in_despair_do_not_lengthen_the_pause() {
+        let (options, mut random) = (Options::default(), Random::new(1));
+        let mut now = Instant::now();
+        let mut breaker = Breaker::default();
+        breaker.fault(0, QUICK, &options, now, &mut random);
+        let until = breaker.expiry();
+        for _ in 0..20 {
+            now += QUICK;
+            breaker.begin_attempt(now);
+            let epoch = breaker.epoch();
+            breaker.fault(epoch, QUICK, &options, now, &mut random);
+            assert_eq!(breaker.expiry(), until);
+            breaker.begin_attempt(now);
+            breaker.cancelled(breaker.epoch());
+            assert_eq!(breaker.expiry(), until);
+        }
     }
 
     #[test]

@@ -160,8 +160,8 @@ impl Cluster {
     /// at once, so that no caller has to wait for a node that is still dead.
     pub fn probe(self: &Arc<Self>, options: &Arc<Options>, now: Instant) -> Option<Attempt> {
         let (reserved, kind) = self.with(|state| {
-            let id = state.to_probe(now)?;
-            Some((state.reserve(id)?, state.address_kind(options)))
+            let (id, kind) = state.to_probe(options, now)?;
+            Some((state.reserve(id, now)?, kind))
         })?;
         Some(Attempt::new(
             self,

@@ -20,7 +20,7 @@ use crate::node::{AddressKind, NodeId, NodeInfo};
 use crate::options::Options;
 use crate::random::Random;
 use crate::schedule::Reason;
-use crate::state::{Reserved, State};
+use crate::state::{Failure, Reserved, State};
 
 /// A node of a cluster, as long as both are there.
 #[derive(Debug)]
@@ -118,10 +118,15 @@ impl Attempt {
     pub fn failed(mut self, fault: Fault, now: Instant, random: &mut Random) {
         let took = now.saturating_duration_since(self.started);
         if let Some(seat) = self.seat.take() {
-            seat.with(|state| {
-                let options = &self.options;
-                state.failed(seat.node, self.epoch, fault, took, options, now, random);
-            });
+            let failure = Failure {
+                node: seat.node,
+                epoch: self.epoch,
+                fault,
+                took,
+                kind: self.kind,
+                options: &self.options,
+            };
+            seat.with(|state| state.failed(failure, now, random));
         }
     }
 }

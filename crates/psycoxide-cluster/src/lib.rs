@@ -69,7 +69,7 @@
 //!     let Next::Attempt(attempt) = search.next(&cluster, now, &mut random)? else {
 //!         unreachable!("all nodes are there and nobody else connects");
 //!     };
-//!     assert_eq!(attempt.allowance(), Some(Duration::from_secs(3)));
+//!     assert!(attempt.allowance() <= Some(Duration::from_secs(3)));
 //!     // … connect to attempt.endpoint() …
 //!     leases.push(attempt.connected(now));
 //! }

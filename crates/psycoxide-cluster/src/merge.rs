@@ -189,7 +189,9 @@ impl State {
         }
         let is_back = node.missed > 0;
         node.missed = 0;
-        if is_back || has_moved {
+        if has_moved {
+            node.breaker.restart();
+        } else if is_back {
             node.breaker.relist();
         }
         is_back

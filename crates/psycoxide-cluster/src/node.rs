@@ -139,6 +139,8 @@ pub(crate) struct Node {
     pub(crate) missed: u32,
     /// Set aside by the application.
     pub(crate) drained: bool,
+    /// Whether the public address was tried in vain, before any address was known to work.
+    pub(crate) public_failed: bool,
     pub(crate) connects: u64,
     pub(crate) failures: u64,
 }
@@ -154,6 +156,7 @@ impl Node {
             generation: 0,
             missed: 0,
             drained: false,
+            public_failed: false,
             connects: 0,
             failures: 0,
         }

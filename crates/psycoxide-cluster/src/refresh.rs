@@ -5,7 +5,7 @@
 //! all nodes nor a change of all addresses leaves a process blind.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::breaker::BreakerState;
 use crate::cluster::Cluster;
@@ -15,6 +15,7 @@ use crate::node::NodeId;
 use crate::options::Options;
 use crate::random::Random;
 use crate::snapshot::{Listing, Snapshot};
+use crate::state::Failure;
 use crate::wakers::Topic;
 use crate::{Endpoint, Error};
 
@@ -93,9 +94,16 @@ impl RefreshTurn {
             if node.breaker.state(now) != BreakerState::Closed {
                 return;
             }
-            if let Some(reserved) = state.reserve(id) {
-                let took = std::time::Duration::ZERO;
-                state.failed(id, reserved.epoch, fault, took, options, now, random);
+            if let Some(reserved) = state.reserve(id, now) {
+                let failure = Failure {
+                    node: id,
+                    epoch: reserved.epoch,
+                    fault,
+                    took: Duration::ZERO,
+                    kind: None,
+                    options,
+                };
+                state.failed(failure, now, random);
             }
         });
     }

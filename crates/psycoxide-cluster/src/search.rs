@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! levels, best first ─▶ nodes that are down, nearest to their trial first
-//!     ─▶ the other kind of address ─▶ the configured hosts ─▶ an error
+//!     ─▶ the other kind of address ─▶ the configured hosts
+//!     ─▶ nodes that are down and would take long to say so ─▶ an error
 //! ```
 //!
+//! The last two change places when the configured hosts may not serve.
 //! The rule it guards: no node is tried twice in one search (at one address), none outside of the
 //! levels is tried at all, and no step waits: it *says* that there is something worth waiting for.
 
@@ -58,7 +60,6 @@ pub struct Search {
     started: Instant,
     deadline: Option<Instant>,
     tried: Vec<NodeId>,
-    tried_public: Vec<NodeId>,
     full_since: Option<Instant>,
     trials_since: Option<Instant>,
     contacts_offered: bool,
@@ -78,7 +79,6 @@ impl Search {
             started: now,
             deadline: connect_timeout.map(|timeout| now + timeout),
             tried: Vec::new(),
-            tried_public: Vec::new(),
             full_since: None,
             trials_since: None,
             contacts_offered: false,
@@ -109,13 +109,7 @@ impl Search {
         Ok(match found {
             Found::Node(reserved, kind, allowance) => {
                 self.full_since = None;
-                let tried = match kind {
-                    AddressKind::Public if self.tried.contains(&reserved.info.id) => {
-                        &mut self.tried_public
-                    }
-                    _ => &mut self.tried,
-                };
-                tried.push(reserved.info.id);
+                self.tried.push(reserved.info.id);
                 let options = self.options.clone();
                 Next::Attempt(Attempt::new(
                     cluster, reserved, kind, options, now, allowance,
@@ -153,14 +147,22 @@ impl Search {
         if let Some(found) = self.find_available(state, &untried, kind, now, random) {
             return Ok(found);
         }
-        let resting: Vec<NodeId> = untried.into_iter().flatten().collect();
+        let offers_contacts =
+            !self.contacts_offered && self.options.allows_contacts() && state.mode != Mode::Static;
+        // Nodes that swallow packets (outside of their network, all do) cost each caller its time;
+        // with contacts to turn to, only the first pays.
+        let is_cheap = |id: &NodeId| {
+            let node = state.nodes.get(id);
+            !offers_contacts || node.is_some_and(|node| !node.breaker.was_costly())
+        };
+        let resting: Vec<NodeId> = untried.into_iter().flatten().filter(is_cheap).collect();
         if let Some(found) = self.find_resting(state, &resting, kind, now) {
             return Ok(found);
         }
         if let Some(found) = self.find_public(state, &levels, now) {
             return Ok(found);
         }
-        if !self.contacts_offered && self.options.allows_contacts() && state.mode != Mode::Static {
+        if offers_contacts {
             self.contacts_offered = true;
             state.counters.contact_fallbacks += 1;
             return Ok(Found::Contacts(state.counters.contact_fallbacks == 1));
@@ -272,14 +274,10 @@ impl Search {
         let candidates: Vec<NodeId> = nodes
             .filter(|node| node.info.has_two_addresses())
             .filter(|node| !node.breaker.is_closed() && !node.breaker.is_trying())
+            .filter(|node| !node.public_failed)
             .map(Node::id)
-            .filter(|id| !self.tried_public.contains(id))
             .collect();
         let first = *candidates.first()?;
-        if !self.tried.contains(&first) {
-            // Others found its private address dead.
-            self.tried.push(first);
-        }
         self.take(state, first, AddressKind::Public, now, candidates.len())
     }
 
@@ -291,8 +289,20 @@ impl Search {
         now: Instant,
         left: usize,
     ) -> Option<Found> {
+        // As long as no node was ever reached from here, some time is kept for what comes last.
+        let unproven = state.counters.connects == 0 && state.mode == Mode::Cluster;
+        let is_public_left = self.options.use_public_ip == PublicIp::Auto
+            && kind == AddressKind::Private
+            && state.address_kind.is_none()
+            && state
+                .nodes
+                .values()
+                .any(|node| node.info.has_two_addresses());
+        let are_contacts_left = self.options.allows_contacts() && !self.contacts_offered;
+        let kept = usize::from(is_public_left) + usize::from(are_contacts_left);
+        let left = left + if unproven { kept } else { 0 };
         let share = self.remaining(now).map(|time| attempt_share(time, left));
-        Some(Found::Node(state.reserve(id)?, kind, share))
+        Some(Found::Node(state.reserve(id, now)?, kind, share))
     }
 
     fn remaining(&self, now: Instant) -> Option<Duration> {

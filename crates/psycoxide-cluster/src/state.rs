@@ -53,6 +53,19 @@ pub(crate) struct State {
     pub(crate) cursor: Option<NodeId>,
 }
 
+/// What went wrong with an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure<'a> {
+    pub(crate) node: NodeId,
+    pub(crate) epoch: u64,
+    pub(crate) fault: Fault,
+    /// How long it took to show.
+    pub(crate) took: Duration,
+    /// The kind of address, when the node has both.
+    pub(crate) kind: Option<AddressKind>,
+    pub(crate) options: &'a Options,
+}
+
 /// A place taken by an attempt.
 #[derive(Debug)]
 pub(crate) struct Reserved {
@@ -93,12 +106,12 @@ impl State {
         }
     }
 
-    pub(crate) fn reserve(&mut self, id: NodeId) -> Option<Reserved> {
+    pub(crate) fn reserve(&mut self, id: NodeId, now: Instant) -> Option<Reserved> {
         let node = self.nodes.get_mut(&id)?;
         if !node.breaker.is_closed() {
             self.counters.trials += 1;
         }
-        node.breaker.begin_attempt();
+        node.breaker.begin_attempt(now);
         node.connecting += 1;
         self.cursor = Some(id);
         Some(Reserved {
@@ -135,29 +148,34 @@ impl State {
     }
 
     /// An attempt failed.
-    #[expect(clippy::too_many_arguments, reason = "one call, from the attempt")]
-    pub(crate) fn failed(
-        &mut self,
-        id: NodeId,
-        epoch: u64,
-        fault: Fault,
-        took: Duration,
-        options: &Options,
-        now: Instant,
-        random: &mut Random,
-    ) {
+    pub(crate) fn failed(&mut self, failure: Failure<'_>, now: Instant, random: &mut Random) {
+        let Failure {
+            node: id,
+            epoch,
+            fault,
+            took,
+            kind,
+            options,
+        } = failure;
         self.leave_attempt(id);
         match fault {
             Fault::Node => self.counters.node_faults += 1,
             Fault::Soft => self.counters.soft_faults += 1,
             Fault::Client => self.counters.client_faults += 1,
         }
+        // It was tested at an address that is not used any more.
+        let is_moot = fault == Fault::Node
+            && kind.is_some()
+            && options.use_public_ip == PublicIp::Auto
+            && self.address_kind.is_some_and(|used| kind != Some(used));
         if let Some(node) = self.nodes.get_mut(&id) {
             node.failures += u64::from(fault != Fault::Client);
+            node.public_failed |= fault == Fault::Node && kind == Some(AddressKind::Public);
             match fault {
                 // A server that can say what is wrong with us is well.
                 Fault::Client => self.came_up(id, now),
                 Fault::Soft => node.breaker.soft_fault(epoch, now),
+                Fault::Node if is_moot => node.breaker.cancelled(epoch),
                 Fault::Node => {
                     if node.breaker.fault(epoch, took, options, now, random) {
                         node.generation += 1;
@@ -210,10 +228,20 @@ impl State {
     }
 
     /// A node whose pause is over, for the background task to try.
-    pub(crate) fn to_probe(&self, now: Instant) -> Option<NodeId> {
+    pub(crate) fn to_probe(
+        &self,
+        options: &Options,
+        now: Instant,
+    ) -> Option<(NodeId, AddressKind)> {
         let mut members = self.nodes.values().filter(|node| node.is_member());
         let is_due = |node: &&Node| node.breaker.admits(now, By::Probe) == Admission::Trial;
-        members.find(is_due).map(Node::id)
+        let node = members.find(is_due)?;
+        let kind = match (options.use_public_ip, self.address_kind) {
+            // Nobody waits: a good time to find out whether the other address works.
+            (PublicIp::Auto, None) if node.failures % 2 == 1 => AddressKind::Public,
+            _ => self.address_kind(options),
+        };
+        Some((node.id(), kind))
     }
 
     pub(crate) fn drain(&mut self, id: NodeId, drained: bool, now: Instant) -> bool {
@@ -279,6 +307,13 @@ impl State {
         {
             let info = node.info.clone();
             self.tell(EventKind::Up, info, now);
+            let closed = |node: &&Node| node.is_member() && node.breaker.is_closed();
+            if self.nodes.values().filter(closed).count() == 1 {
+                // All were down and one is back: what held them off was probably common to them.
+                self.nodes
+                    .values_mut()
+                    .for_each(|node| node.breaker.relist());
+            }
         }
     }
 
@@ -291,7 +326,7 @@ impl State {
         if kind == AddressKind::Public {
             // Their faults were faults of the other addresses.
             for node in self.nodes.values_mut() {
-                node.breaker.relist();
+                node.breaker.restart();
             }
         }
     }

@@ -1,8 +1,11 @@
 //! Nodes that appear, vanish, come back and change.
 
+use std::time::Duration;
+
 use super::*;
 use crate::random::Random;
 use crate::snapshot::{ServerRow, Snapshot};
+use crate::state::Failure;
 use crate::{BreakerState, Fault, Options};
 
 fn row(host: &str, uuid: Option<&str>, universe: Option<&str>) -> ServerRow {
@@ -59,16 +62,16 @@ impl Rig {
 
     fn kill(&mut self, host: &str) {
         let id = self.id(host);
-        let reserved = self.state.reserve(id).unwrap();
-        self.state.failed(
-            id,
-            reserved.epoch,
-            Fault::Node,
-            std::time::Duration::ZERO,
-            &Options::default(),
-            self.now,
-            &mut self.random,
-        );
+        let reserved = self.state.reserve(id, self.now).unwrap();
+        let failure = Failure {
+            node: id,
+            epoch: reserved.epoch,
+            fault: Fault::Node,
+            took: Duration::ZERO,
+            kind: None,
+            options: &Options::default(),
+        };
+        self.state.failed(failure, self.now, &mut self.random);
     }
 
     fn breaker(&self, host: &str) -> BreakerState {
@@ -104,9 +107,8 @@ fn a_node_with_connections_is_not_forgotten() {
     let mut rig = Rig::new();
     rig.merge(&["a", "b"]);
     let id = rig.id("b");
-    rig.state.reserve(id).unwrap();
-    rig.state
-        .connected(id, None, std::time::Duration::ZERO, rig.now);
+    rig.state.reserve(id, rig.now).unwrap();
+    rig.state.connected(id, None, Duration::ZERO, rig.now);
     for _ in 0..4 {
         rig.merge(&["a"]);
     }

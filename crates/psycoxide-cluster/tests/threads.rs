@@ -1,0 +1,121 @@
+//! Real threads on one registry: one bootstrap, even counts, nothing left behind.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use psycoxide_cluster::*;
+use support::place;
+
+static REGISTRY: Registry = Registry::new(std::process::id);
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn waker() -> Waker {
+    Arc::new(Unpark(thread::current())).into()
+}
+
+/// Sleeps until woken or then.
+fn sleep(until: Instant) {
+    thread::park_timeout(until.saturating_duration_since(Instant::now()));
+}
+
+fn snapshot() -> Snapshot {
+    let row = |number| ServerRow {
+        host: Some(place(number).host.to_string()),
+        port: Some(5433),
+        universe_uuid: Some("threads".to_owned()),
+        ..ServerRow::default()
+    };
+    Snapshot {
+        rows: (1..=3).map(row).collect(),
+        ..Snapshot::default()
+    }
+}
+
+fn cluster(bootstraps: &AtomicU32, random: &mut Random) -> Arc<Cluster> {
+    let entry = REGISTRY.entry(&[place(1)]);
+    loop {
+        entry.wake_on_outcome(&waker());
+        match entry.begin(Instant::now(), Duration::from_secs(10)) {
+            Bootstrap::Ready(cluster) => return cluster,
+            Bootstrap::Lead(turn) => {
+                bootstraps.fetch_add(1, Ordering::Relaxed);
+                let outcome = REGISTRY.bootstrapped(turn, &snapshot(), Instant::now(), random);
+                return outcome.unwrap().cluster;
+            }
+            Bootstrap::Wait { until } => sleep(until),
+            Bootstrap::Failed { .. } => panic!("it does not fail"),
+        }
+    }
+}
+
+fn connect(cluster: &Arc<Cluster>, random: &mut Random) -> Lease {
+    let mut search = Search::new(Arc::default(), Instant::now(), None);
+    loop {
+        cluster.wake_on(Topic::Slot, &waker());
+        match search.next(cluster, Instant::now(), random).unwrap() {
+            Next::Attempt(attempt) => {
+                thread::yield_now();
+                return attempt.connected(Instant::now());
+            }
+            Next::Wait { until, .. } => sleep(until),
+            Next::Contacts { .. } => panic!("all nodes are there"),
+        }
+    }
+}
+
+#[test]
+fn thirty_threads_make_one_bootstrap_and_ten_connections_a_node() {
+    let bootstraps = AtomicU32::new(0);
+    let barrier = Barrier::new(30);
+    let leases: Vec<Lease> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..30)
+            .map(|seed| {
+                let (bootstraps, barrier) = (&bootstraps, &barrier);
+                scope.spawn(move || {
+                    let mut random = Random::new(seed);
+                    barrier.wait();
+                    let cluster = cluster(bootstraps, &mut random);
+                    // Connections come and go, and one stays.
+                    (0..50).for_each(|_| drop(connect(&cluster, &mut random)));
+                    barrier.wait();
+                    connect(&cluster, &mut random)
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(bootstraps.load(Ordering::Relaxed), 1);
+    let cluster = leases[0].cluster().unwrap();
+    let counts = |cluster: &Cluster| -> Vec<(u32, u32)> {
+        let nodes = cluster.nodes(Instant::now());
+        nodes
+            .iter()
+            .map(|node| (node.live, node.connecting))
+            .collect()
+    };
+    assert_eq!(counts(&cluster), [(10, 0); 3]);
+    thread::scope(|scope| {
+        leases
+            .into_iter()
+            .for_each(|lease| drop(scope.spawn(|| drop(lease))))
+    });
+    assert_eq!(counts(&cluster), [(0, 0); 3]);
+}
