@@ -32,6 +32,12 @@ pub enum Error {
     /// The server failed when it was asked for TLS.
     #[error("server sent an error response during SSL exchange")]
     TlsFailed,
+    /// The server was reached and is not of the kind that was asked for.
+    #[error("{reason}")]
+    SessionAttrs {
+        /// What it is, or is not.
+        reason: &'static str,
+    },
     /// No time left.
     #[error("timeout expired after {} seconds while {doing}", after.as_secs_f32())]
     Timeout {

@@ -18,6 +18,7 @@ use psycoxide_transport::tls::{
 use psycoxide_transport::{SocketOptions, Stream, TlsConnector};
 
 use crate::error::Error;
+use crate::operations::session_attrs::SessionAttrs;
 
 /// How long an attempt to connect may take if nobody says: psycopg's default, about as long as
 /// Linux tries to reach a host that does not answer. No connection is waited for without end.
@@ -80,6 +81,7 @@ pub struct ConnectOptions {
     pub(crate) socket: SocketOptions,
     pub(crate) protocol_minor: u32,
     pub(crate) minimum_protocol_minor: u32,
+    pub(crate) session_attrs: SessionAttrs,
     pub(crate) require_peer: Option<String>,
     tls: TlsConfig,
     connector: OnceLock<TlsConnector>,
@@ -95,11 +97,6 @@ impl ConnectOptions {
     /// # Errors
     /// For what the driver cannot do and must not ignore.
     pub fn new(config: &Config) -> Result<ConnectOptions, Error> {
-        if config.target_session_attrs != config::TargetSessionAttrs::Any {
-            return Err(Error::Misuse(
-                "target_session_attrs other than \"any\" is not supported",
-            ));
-        }
         if config.scram_client_key.is_some() || config.scram_server_key.is_some() {
             return Err(Error::Misuse(
                 "scram_client_key and scram_server_key are not supported",
@@ -141,6 +138,14 @@ impl ConnectOptions {
             },
             protocol_minor: minor(config.max_protocol_version),
             minimum_protocol_minor: minor(config.min_protocol_version),
+            session_attrs: match config.target_session_attrs {
+                config::TargetSessionAttrs::Any => SessionAttrs::Any,
+                config::TargetSessionAttrs::ReadWrite => SessionAttrs::ReadWrite,
+                config::TargetSessionAttrs::ReadOnly => SessionAttrs::ReadOnly,
+                config::TargetSessionAttrs::Primary => SessionAttrs::Primary,
+                config::TargetSessionAttrs::Standby => SessionAttrs::Standby,
+                config::TargetSessionAttrs::PreferStandby => SessionAttrs::PreferStandby,
+            },
             require_peer: config.require_peer.clone(),
             tls: tls_config(config)?,
             connector: OnceLock::new(),

@@ -17,6 +17,7 @@ use psycoxide_transport::tls::SslMode;
 use psycoxide_transport::{Stream, Target};
 
 use super::open::{Encryption, Open};
+use super::session_attrs::{SessionAttrs, Verdict};
 use super::{Step, Wait, exchange};
 use crate::error::{Attempt, Error};
 use crate::options::{ConnectOptions, HostAddress, HostOptions};
@@ -54,6 +55,8 @@ enum Phase {
         /// Whether it is encrypted: a connection that has failed does not tell.
         encrypted: bool,
     },
+    /// The server was asked what kind it is, and has said so or not yet.
+    Asking(Box<PgConn>, Option<bool>),
 }
 
 /// Connects to the first host that lets us in.
@@ -68,6 +71,9 @@ pub struct Connect {
     plan: VecDeque<Encryption>,
     encryption: Encryption,
     phase: Phase,
+    /// The kind of server wanted now; less is wanted of the second round of `prefer-standby`.
+    session_attrs: SessionAttrs,
+    order: Vec<usize>,
     deadline: Option<Instant>,
     attempts: Vec<Attempt>,
 }
@@ -75,9 +81,12 @@ pub struct Connect {
 impl Connect {
     /// The operation that connects. `order`: the hosts in the order in which to try them.
     pub fn new(options: Arc<ConnectOptions>, order: impl IntoIterator<Item = usize>) -> Connect {
+        let order: Vec<usize> = order.into_iter().collect();
         Connect {
+            session_attrs: options.session_attrs,
             options,
-            hosts: order.into_iter().collect(),
+            hosts: order.iter().copied().collect(),
+            order,
             host: 0,
             addresses: VecDeque::new(),
             target: None,
@@ -115,7 +124,7 @@ impl Connect {
     pub fn wait(&self, wait: Wait, timeout: Option<Duration>) -> Result<(), Error> {
         match &self.phase {
             Phase::Opening(open) => open.wait(wait, timeout),
-            Phase::Starting { pgconn, .. } => pgconn.wait(wait, timeout),
+            Phase::Starting { pgconn, .. } | Phase::Asking(pgconn, _) => pgconn.wait(wait, timeout),
             Phase::Next | Phase::Resolving => Err(Error::Closed),
         }
     }
@@ -170,12 +179,56 @@ impl Connect {
                         let fd = pgconn.fd().ok_or(Error::Closed)?;
                         Ok(Some(ConnectStep::Io(fd, wait, self.deadline)))
                     }
-                    Step::Done(()) => match std::mem::replace(&mut self.phase, Phase::Next) {
-                        Phase::Starting { pgconn, .. } => Ok(Some(ConnectStep::Done(pgconn))),
-                        _ => Err(Error::Closed),
+                    Step::Done(()) => match self.session_attrs.judge(pgconn.machine()) {
+                        Verdict::Suits => self.done(),
+                        Verdict::Refused(reason) => Err(Error::SessionAttrs { reason }),
+                        Verdict::Ask(query) => {
+                            pgconn.machine_mut().query(query, 0)?;
+                            match std::mem::replace(&mut self.phase, Phase::Next) {
+                                Phase::Starting { pgconn, .. } => {
+                                    self.phase = Phase::Asking(pgconn, None);
+                                    Ok(None)
+                                }
+                                _ => Err(Error::Closed),
+                            }
+                        }
                     },
                 }
             }
+            Phase::Asking(pgconn, answer) => {
+                let step = exchange(pgconn, |_, event| match event {
+                    Event::Result(result) => {
+                        let body = result.rows.row(0).unwrap_or_default();
+                        let value = psycoxide_protocol::data_row::column(body, 0);
+                        *answer = value
+                            .ok()
+                            .flatten()
+                            .map(|value| matches!(value, b"on" | b"t"));
+                        Ok(None)
+                    }
+                    Event::Ready(_) => Ok(Some(())),
+                    _ => Ok(None),
+                })?;
+                if let Step::Wait(wait) = step {
+                    let fd = pgconn.fd().ok_or(Error::Closed)?;
+                    return Ok(Some(ConnectStep::Io(fd, wait, self.deadline)));
+                }
+                let reason = "the server does not say whether it is read-only or a standby";
+                match answer.map(|yes| self.session_attrs.answer(yes)) {
+                    Some(Verdict::Suits) => self.done(),
+                    Some(Verdict::Refused(reason)) => Err(Error::SessionAttrs { reason }),
+                    _ => Err(Error::SessionAttrs { reason }),
+                }
+            }
+        }
+    }
+
+    fn done(&mut self) -> Result<Option<ConnectStep>, Error> {
+        match std::mem::replace(&mut self.phase, Phase::Next) {
+            Phase::Starting { pgconn, .. } | Phase::Asking(pgconn, _) => {
+                Ok(Some(ConnectStep::Done(pgconn)))
+            }
+            _ => Err(Error::Closed),
         }
     }
 
@@ -193,6 +246,10 @@ impl Connect {
             let encryption = self.plan.pop_front().unwrap_or(Encryption::Plain);
             self.target = Some(target.clone());
             return self.open(now, target, encryption);
+        }
+        if self.hosts.is_empty() && self.session_attrs == SessionAttrs::PreferStandby {
+            self.session_attrs = SessionAttrs::Any;
+            self.hosts = self.order.iter().copied().collect();
         }
         let Some(host) = self.hosts.pop_front() else {
             return Err(Error::Connect(Vec::new()));

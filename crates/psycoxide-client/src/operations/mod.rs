@@ -13,6 +13,7 @@ pub mod connect;
 pub mod execute;
 pub mod execute_many;
 pub mod open;
+pub mod session_attrs;
 
 use psycoxide_connection::Event;
 
