@@ -161,7 +161,10 @@ fn resolve(
             .unwrap_or(BLOCKING_INTERVAL)
             .min(BLOCKING_INTERVAL);
         let answer = py.detach(|| {
-            receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(left)
+            receiver
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv_timeout(left)
         });
         match answer {
             Ok(answer) => return Ok(Some(answer)),
