@@ -242,12 +242,13 @@ fn e3_after_a_rolling_restart_new_nodes_are_still_seen() {
         world.start(&[1, 2, 3]);
         world.add("a");
         let _ = world.connect(&client);
+        // One poll later the new node is there; who failed twice takes a little longer.
         world.wait(Duration::from_secs(7));
         let connections = world.connect_each(&client, 12);
-        assert_eq!(
-            world.alive(&connections),
-            [3, 3, 3, 3],
-            "interval {interval}"
-        );
+        assert!(world.alive(&connections)[3] >= 3, "interval {interval}");
+        drop(connections);
+        world.wait(Duration::from_secs(8));
+        let connections = world.connect_each(&client, 12);
+        assert_eq!(world.alive(&connections), [3; 4], "interval {interval}");
     }
 }
