@@ -35,7 +35,14 @@ demo: release ## run the page's statements on a server started for it (DSN="..."
 .PHONY: test
 test: build $(BUILD)/postgresql ## run the Rust and Python tests on a server of their own (ARGS="..." for pytest)
 	cargo test --workspace --exclude psycoxide-python --locked
+	cargo test --manifest-path fuzz/Cargo.toml --no-default-features --locked --target-dir target
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## feed made-up bytes to every parser (needs nightly Rust and cargo-fuzz; SECONDS=60 for each)
+	for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \
+		cargo +nightly fuzz run --sanitizer none $$target -- -max_total_time=$(or $(SECONDS),60) || exit 1; \
+	done
 
 .PHONY: lint
 lint: build $(BUILD)/lint-tools ## check format, lints, types and generated files
