@@ -276,6 +276,29 @@ fn copy_has_no_place_here() {
 }
 
 #[test]
+fn copy_to_stdout_is_read_to_its_end_each_time() {
+    let copied = [
+        backend::parse_complete(),
+        backend::bind_complete(),
+        backend::no_data(),
+        backend::copy_response(b'H', Format::Text, &[Format::Text]),
+        backend::copy_data(b"1\n"),
+        backend::copy_done(),
+        complete("COPY 1"),
+    ]
+    .concat();
+    let again = copied[5..].to_vec();
+    let (mut connection, _server) = autocommit(|script| {
+        let script = expect(script, "PBDEH").send(copied);
+        let script = expect(script, "BDEH").send(again);
+        expect(script, "S").send(ready(b'I'))
+    });
+    let mut operation = ExecuteMany::new(query("copy"), Format::Text, false);
+    let outcome = finish(&mut connection, &mut operation, vec![rows(2)]).unwrap();
+    assert!(outcome.error.is_none());
+}
+
+#[test]
 fn the_server_goes_away_in_the_middle() {
     let farewell = backend::error("FATAL", "57P01", "terminating connection");
     for farewell in [Vec::new(), farewell] {

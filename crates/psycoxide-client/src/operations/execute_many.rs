@@ -264,8 +264,11 @@ impl ExecuteMany {
                         }
                         self.outcome.error = Some(Box::new(result));
                     }
-                    _ if awaited == Some(Awaited::Row) => self.take_row(connection, result),
-                    _ => {}
+                    _ => match awaited {
+                        Some(Awaited::Row) => self.take_row(connection, result),
+                        Some(Awaited::Copy) => self.describing = false,
+                        _ => {}
+                    },
                 }
             }
             _ => {}
