@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .. import errors
 from .._core import _dump, _load
-from ..adapt import Dumper, PyFormat, RecursiveDumper, RecursiveLoader
+from ..adapt import PyFormat, RecursiveDumper, RecursiveLoader
 from ..pq._enums import Format
 from .numeric import IntDumper
 

@@ -216,7 +216,7 @@ def register_composite(
 
         named = factory.__name__
         getLogger("psycopg").warning(
-            "the type %r is not a sequence: to dump its objects as %s register it with make_sequence",
+            "the type %r is not a sequence: objects of it are dumped as %s only with make_sequence",
             named,
             info.name,
         )
@@ -244,7 +244,7 @@ def _named_tuple(info: CompositeInfo) -> Any:
     from ..rows import _as_identifier
 
     fields = tuple(map(_as_identifier, info.field_names))
-    return namedtuple(_as_identifier(info.name), fields, module=__name__)  # type: ignore[misc]
+    return namedtuple(_as_identifier(info.name), fields, module=__name__)
 
 
 def register_default_adapters(context: AdaptContext) -> None:

@@ -154,7 +154,9 @@ class DatetimeBinaryDumper(Dumper):
         return self.cls if obj.tzinfo is not None else DatetimeNoTzBinaryDumper
 
     def upgrade(self, obj: datetime, format: PyFormat) -> Dumper:
-        return self if obj.tzinfo is not None else DatetimeNoTzBinaryDumper(DatetimeNoTzBinaryDumper)
+        return (
+            self if obj.tzinfo is not None else DatetimeNoTzBinaryDumper(DatetimeNoTzBinaryDumper)
+        )
 
 
 class TimedeltaBinaryDumper(Dumper):
@@ -306,9 +308,13 @@ def register_default_adapters(context: AdaptContext) -> None:
     ):
         adapters.register_dumper(cls, text)
         adapters.register_dumper(cls, binary)
-    for dumper in (TimeTzDumper, TimeTzBinaryDumper):
-        adapters.register_dumper(None, dumper)
-    for dumper in (DatetimeNoTzDumper, DatetimeNoTzBinaryDumper):
+    others: tuple[type[Dumper], ...] = (
+        TimeTzDumper,
+        TimeTzBinaryDumper,
+        DatetimeNoTzDumper,
+        DatetimeNoTzBinaryDumper,
+    )
+    for dumper in others:
         adapters.register_dumper(None, dumper)
 
     for name, loader, binary_loader in (

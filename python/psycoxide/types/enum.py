@@ -132,36 +132,42 @@ def register_enum(
     from .array import check_info
 
     check_info(info, "enum type")
-    if enum is None:
+    cls: Any = enum
+    if cls is None:
         from enum import Enum as Base
 
-        made: Any = Base(info.name.title(), tuple(info.labels), module=__name__)
-        enum = made
+        cls = _made(Base, info)
 
-    info.enum = enum
-    members, labels = _mapped(info, enum, mapping)
+    info.enum = cls
+    members, labels = _mapped(info, cls, mapping)
     info.register(context)
     if context is None:
         from ..postgres import adapters
     else:
         adapters = context.adapters
 
-    name = enum.__name__
+    attributes: dict[str, Any]
     for loader in (_EnumLoader, _EnumBinaryLoader):
         attributes = {"__module__": __name__, "_members": members, "_native": "enum"}
         suffix = loader.__name__.removeprefix("_Enum")
-        adapters.register_loader(info.oid, type(f"{name}{suffix}", (loader,), attributes))
+        made = type(f"{cls.__name__}{suffix}", (loader,), attributes)
+        adapters.register_loader(info.oid, made)
     # As text by choice, as other members of Enum.
     for dumper in (_RegisteredEnumBinaryDumper, _RegisteredEnumDumper):
         attributes = {"__module__": __name__, "oid": info.oid, "_labels": labels}
         suffix = dumper.__name__.removeprefix("_RegisteredEnum")
-        adapters.register_dumper(enum, type(f"{name}{suffix}", (dumper,), attributes))
+        adapters.register_dumper(cls, type(f"{cls.__name__}{suffix}", (dumper,), attributes))
+
+
+def _made(base: Any, info: EnumInfo) -> Any:
+    """An enumeration of the labels."""
+    return base(info.name.title(), tuple(info.labels), module=__name__)
 
 
 def _mapped(
     info: EnumInfo, enum: type[E], mapping: EnumMapping[E]
 ) -> tuple[dict[str, Enum], dict[Enum, str]]:
-    """The members by label, and the labels by member: by name, unless the mapping says otherwise."""
+    """The members by label, and the labels by member: by name unless the mapping says so."""
     labels: dict[Enum, str] = {member: member.name for member in enum}
     members: dict[str, Enum] = {member.name: member for member in enum}
     if mapping is not None:

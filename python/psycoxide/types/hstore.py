@@ -82,9 +82,7 @@ def register_hstore(info: TypeInfo, context: AdaptContext | None = None) -> None
 
     members = {"__module__": __name__, "oid": info.oid, "_native": "hstore"}
     # The text dumper is the automatic choice, as for other types made of strings.
-    adapters.register_dumper(
-        dict, type("HstoreBinaryDumper", (BaseHstoreBinaryDumper,), members)
-    )
+    adapters.register_dumper(dict, type("HstoreBinaryDumper", (BaseHstoreBinaryDumper,), members))
     adapters.register_dumper(dict, type("HstoreDumper", (BaseHstoreDumper,), members))
     adapters.register_loader(info.oid, HstoreLoader)
     adapters.register_loader(info.oid, HstoreBinaryLoader)

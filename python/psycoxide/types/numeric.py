@@ -28,7 +28,6 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-
 class Int2(int):
     """An integer to be sent as `int2`: -32768 to 32767."""
 
@@ -288,7 +287,11 @@ class IntBinaryDumper(IntDumper):
 class _SpecialValuesDumper(Dumper):
     """The base of the dumpers of numbers that know NaN and infinity."""
 
-    _special = {b"nan": b"NaN", b"inf": b"Infinity", b"-inf": b"-Infinity"}
+    _special: ClassVar[dict[bytes, bytes]] = {
+        b"nan": b"NaN",
+        b"inf": b"Infinity",
+        b"-inf": b"-Infinity",
+    }
     _type_name = b"float8"
 
     def quote(self, obj: Any) -> Buffer:

@@ -557,7 +557,7 @@ def load_range_text(data: Buffer, load: LoadFunc) -> tuple[Range[Any], int]:
     text = bytes(data)
     if text.startswith(b"empty"):
         return Range(empty=True), len(b"empty")
-    bound = rb'''("(?:[^"\\]|\\.|"")*"|(?:[^",()\[\]\\]|\\.)+)?'''
+    bound = rb"""("(?:[^"\\]|\\.|"")*"|(?:[^",()\[\]\\]|\\.)+)?"""
     match = re.match(rb"([\[(])%b,%b([\])])" % (bound, bound), text, re.DOTALL)
     if match is None:
         from ..errors import DataError

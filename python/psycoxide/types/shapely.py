@@ -5,8 +5,8 @@ They travel as well-known binary with the identifier of their reference system (
 
 from __future__ import annotations
 
-import shapely
-from shapely.geometry.base import BaseGeometry
+import shapely  # type: ignore[import-untyped]
+from shapely.geometry.base import BaseGeometry  # type: ignore[import-untyped]
 
 from ..adapt import Dumper, Loader
 from ..pq._enums import Format
@@ -76,9 +76,7 @@ def register_shapely(info: TypeInfo, context: AdaptContext | None = None) -> Non
     adapters.register_loader(info.oid, GeometryLoader)
     members = {"__module__": __name__, "oid": info.oid}
     # Binary by choice: half as long.
-    adapters.register_dumper(
-        BaseGeometry, type("GeometryDumper", (BaseGeometryDumper,), members)
-    )
+    adapters.register_dumper(BaseGeometry, type("GeometryDumper", (BaseGeometryDumper,), members))
     adapters.register_dumper(
         BaseGeometry, type("GeometryBinaryDumper", (BaseGeometryBinaryDumper,), members)
     )

@@ -154,10 +154,17 @@ def register_default_adapters(context: AdaptContext) -> None:
     """Register the adapters of this module."""
     adapters = context.adapters
 
-    for dumper in (StrBinaryDumperName, StrBinaryDumperVarchar, StrBinaryDumper):
-        adapters.register_dumper(str, dumper)
-    # Of these the last one is the automatic choice.
-    for dumper in (StrDumperName, StrDumperVarchar, StrDumper, StrDumperUnknown):
+    # Of each format the last one is the choice, of all the text one is.
+    dumpers: tuple[type[Dumper], ...] = (
+        StrBinaryDumperName,
+        StrBinaryDumperVarchar,
+        StrBinaryDumper,
+        StrDumperName,
+        StrDumperVarchar,
+        StrDumper,
+        StrDumperUnknown,
+    )
+    for dumper in dumpers:
         adapters.register_dumper(str, dumper)
     for cls in (bytes, bytearray, memoryview):
         adapters.register_dumper(cls, BytesDumper)

@@ -68,12 +68,7 @@ pub fn dump<'py>(
     let transformer = transformer_of(dumper)?;
     let registry = transformer.get().registry();
     let session = transformer.get().session();
-    let cx = DumpContext {
-        py,
-        transformer: &transformer,
-        registry: &registry,
-        session: &session,
-    };
+    let cx = DumpContext::new(&transformer, &registry, &session);
     let mut out = Vec::new();
     let dumped = codec
         .dump(&cx, obj, &mut out)
@@ -90,7 +85,6 @@ pub fn load<'py>(
     loader: &Bound<'py, PyAny>,
     data: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = loader.py();
     let codec = LoadCodec {
         kind: LoadKind::named(loader, codec)?,
         format: if format == 0 {
@@ -103,12 +97,8 @@ pub fn load<'py>(
     let registry = transformer.get().registry();
     let session = transformer.get().session();
     let native = Loader::native(&transformer, &registry, codec, 0)?;
-    let mut cx = LoadContext {
-        py,
-        transformer: &transformer,
-        session: &session,
-        scratch: &mut Scratch::default(),
-    };
+    let mut scratch = Scratch::default();
+    let mut cx = LoadContext::new(&transformer, &session, &mut scratch);
     native
         .load(&mut cx, &bytes_of(data)?)
         .map_err(Failure::into_exception)
@@ -126,12 +116,7 @@ pub fn dump_composite<'py>(
     let py = transformer.py();
     let registry = transformer.get().registry();
     let session = transformer.get().session();
-    let cx = DumpContext {
-        py,
-        transformer,
-        registry: &registry,
-        session: &session,
-    };
+    let cx = DumpContext::new(transformer, &registry, &session);
     let mut out = Vec::new();
     if format == 0 {
         record::write_text(&cx, &values, &mut out)
@@ -175,7 +160,9 @@ pub fn get_dumper<'py>(
     format: ParameterFormat,
 ) -> PyResult<Bound<'py, PyAny>> {
     let class = obj.get_type();
-    let found = tx.get().find_dumper(&class, format)
+    let found = tx
+        .get()
+        .find_dumper(&class, format)
         .map_err(Failure::into_exception)?;
     let registry = tx.get().registry();
     let dumper = Transformer::python_dumper(tx, &registry, &class, format, &found)?;
@@ -348,12 +335,7 @@ pub fn dump_sequence<'py>(
     let py = tx.py();
     let registry = tx.get().registry();
     let session = tx.get().session();
-    let cx = DumpContext {
-        py,
-        transformer: tx,
-        registry: &registry,
-        session: &session,
-    };
+    let cx = DumpContext::new(tx, &registry, &session);
     let values: Vec<_> = params.try_iter()?.collect::<PyResult<_>>()?;
     let row_dumpers = tx.get().state().python.row_dumpers.clone();
     if let Some(dumpers) = &row_dumpers

@@ -656,7 +656,10 @@ impl AdaptersMap {
     /// What is registered, for looking at: for each format the dumpers by class or name, and the
     /// loaders by OID.
     #[pyo3(name = "_registered")]
-    fn registered<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Bound<'py, PyDict>>, Vec<Bound<'py, PyDict>>)> {
+    fn registered<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Vec<Bound<'py, PyDict>>, Vec<Bound<'py, PyDict>>)> {
         let registry = self.snapshot();
         let mut dumpers = Vec::new();
         for (by_type, by_name) in registry.by_type.iter().zip(&registry.by_name) {

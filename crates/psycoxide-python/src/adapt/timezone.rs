@@ -148,7 +148,10 @@ impl OffsetCache {
             return datetime(py, &fields, Some(zone), local.fold).map(Some);
         }
         let first = from_utc(quarter.saturating_mul(QUARTER), zone)?;
-        let last = from_utc(quarter.saturating_mul(QUARTER).saturating_add(QUARTER - 1), zone)?;
+        let last = from_utc(
+            quarter.saturating_mul(QUARTER).saturating_add(QUARTER - 1),
+            zone,
+        )?;
         if let (Some((_, first)), Some((_, last))) = (first, last)
             && first == last
             && let Some(entry) = self.quarters.get_mut(slot)
@@ -160,7 +163,11 @@ impl OffsetCache {
         }
         // At the ends of the calendar the UTC fields may be outside while the local ones are not.
         // The offset does not change there.
-        let inside = if micros < 0 { micros + EDGE } else { micros - EDGE };
+        let inside = if micros < 0 {
+            micros + EDGE
+        } else {
+            micros - EDGE
+        };
         let Some((_, local)) = from_utc(inside, zone)? else {
             return Ok(None);
         };

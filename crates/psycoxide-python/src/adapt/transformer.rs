@@ -18,11 +18,11 @@ use rustc_hash::FxHashMap;
 
 use super::dump::Dumper;
 use super::dump::python::PythonDumper;
+use super::error::Result;
 use super::load::Loader;
 use super::load::python::PythonLoader;
 use super::load::row::RowLoaders;
 use super::python_api;
-use super::error::Result;
 use super::registry::{AdaptersMap, DumperClass, LoaderClass, Registry};
 use super::session::{Session, SessionHandle, SessionRef};
 
@@ -90,7 +90,10 @@ impl Transformer {
         session: SessionHandle,
     ) -> Transformer {
         let frozen = Some(Mutex::new(adapters.get().snapshot()));
-        Transformer { frozen, ..Self::create(adapters, connection, session) }
+        Transformer {
+            frozen,
+            ..Self::create(adapters, connection, session)
+        }
     }
 
     /// The transformer of a context: the context itself if it is one, else a new one with its
@@ -140,7 +143,10 @@ impl Transformer {
         let (dumper, by_name) = registry.find_dumper(class, format)?;
         if let Some(base) = by_name {
             // The next look-up shall find the class itself.
-            let live = self.adapters.get().remember(&registry, &base, format, &dumper);
+            let live = self
+                .adapters
+                .get()
+                .remember(&registry, &base, format, &dumper);
             if let Some(frozen) = &self.frozen {
                 let mut registry = frozen.lock().unwrap_or_else(PoisonError::into_inner);
                 let replaced = match live {

@@ -177,7 +177,10 @@ mod tests {
             let item = int(py, 123_456_789);
             let references = || {
                 let sys = py.import("sys").unwrap();
-                sys.call_method1("getrefcount", (&item,)).unwrap().extract::<usize>().unwrap()
+                sys.call_method1("getrefcount", (&item,))
+                    .unwrap()
+                    .extract::<usize>()
+                    .unwrap()
             };
             let before = references();
             let mut tuple = TupleBuilder::new(py, 3).unwrap();

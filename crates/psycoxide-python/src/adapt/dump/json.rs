@@ -57,7 +57,10 @@ pub fn dump_json(
     let py = cx.py;
     let (object, own) = if value.is_instance(wrapper(py)?)? {
         let own = value.getattr(intern!(py, "dumps"))?;
-        (value.getattr(intern!(py, "obj"))?, (!own.is_none()).then_some(own))
+        (
+            value.getattr(intern!(py, "obj"))?,
+            (!own.is_none()).then_some(own),
+        )
     } else {
         // The dumper was registered for another class, say dict.
         (value.clone(), None)

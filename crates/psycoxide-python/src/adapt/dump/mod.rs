@@ -16,6 +16,7 @@ pub mod range;
 pub mod record;
 pub mod text;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use psycoxide_sql::ParameterFormat;
@@ -60,9 +61,43 @@ pub struct DumpContext<'a, 'py> {
     pub registry: &'a Registry,
     /// The settings under which the server reads the values.
     pub session: &'a Session,
+    /// How many tuples, lists and ranges are around the value that is dumped.
+    depth: Cell<usize>,
 }
 
-impl<'py> DumpContext<'_, 'py> {
+/// Values nested deeper than this are refused: they would exhaust the stack.
+const MAX_DEPTH: usize = 64;
+
+impl<'a, 'py> DumpContext<'a, 'py> {
+    /// For values dumped with these dumpers, under these settings.
+    pub fn new(
+        transformer: &'a Bound<'py, Transformer>,
+        registry: &'a Registry,
+        session: &'a Session,
+    ) -> Self {
+        DumpContext {
+            py: transformer.py(),
+            transformer,
+            registry,
+            session,
+            depth: Cell::new(0),
+        }
+    }
+
+    /// Dumps a value that contains others.
+    fn nested<R>(&self, dump: impl FnOnce() -> Result<R>) -> Result<R> {
+        let depth = self.depth.get();
+        if depth >= MAX_DEPTH {
+            return Err(Failure::Range(format!(
+                "values nested more than {MAX_DEPTH} levels deep"
+            )));
+        }
+        self.depth.set(depth + 1);
+        let dumped = dump();
+        self.depth.set(depth);
+        dumped
+    }
+
     /// The dumper for a value.
     #[inline]
     pub fn dumper(&self, value: &Bound<'py, PyAny>, format: ParameterFormat) -> Result<Dumper> {
@@ -157,14 +192,16 @@ impl DumpCodec {
             }
             DumpKind::Json | DumpKind::Jsonb => json::dump_json(self, cx, value, out),
             DumpKind::List { element, delimiter } => {
-                list::dump_list(self, element, delimiter, cx, value, out)
+                cx.nested(|| list::dump_list(self, element, delimiter, cx, value, out))
             }
-            DumpKind::Tuple => record::dump_tuple(self, cx, value, out),
+            DumpKind::Tuple => cx.nested(|| record::dump_tuple(self, cx, value, out)),
             DumpKind::Hstore => record::dump_hstore(self, cx, value, out),
             DumpKind::Inet | DumpKind::Network => network::dump_network(self, value, out),
-            DumpKind::Range { subtype } => range::dump_range(self, subtype, cx, value, out),
+            DumpKind::Range { subtype } => {
+                cx.nested(|| range::dump_range(self, subtype, cx, value, out))
+            }
             DumpKind::Multirange { subtype } => {
-                range::dump_multirange(self, subtype, cx, value, out)
+                cx.nested(|| range::dump_multirange(self, subtype, cx, value, out))
             }
             DumpKind::BinaryWrapper => {
                 let wrapped = value.getattr(intern!(cx.py, "obj"))?;

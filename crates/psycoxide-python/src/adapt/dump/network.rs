@@ -8,7 +8,11 @@ use crate::adapt::codec::{DumpCodec, DumpKind};
 use crate::adapt::error::Result;
 
 /// An object of `ipaddress`, by its text.
-pub fn dump_network(codec: &DumpCodec, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<Dumped> {
+pub fn dump_network(
+    codec: &DumpCodec,
+    value: &Bound<'_, PyAny>,
+    out: &mut Vec<u8>,
+) -> Result<Dumped> {
     let text = value.str()?;
     let text = text.to_str()?.as_bytes();
     match codec.format {

@@ -30,12 +30,7 @@ impl Transformer {
         }
         let registry = slf.get().registry();
         let session = slf.get().session();
-        let cx = DumpContext {
-            py: slf.py(),
-            transformer: slf,
-            registry: &registry,
-            session: &session,
-        };
+        let cx = DumpContext::new(slf, &registry, &session);
         out.types.reserve(values.len());
         out.formats.reserve(values.len());
         for (index, value) in values.iter().enumerate() {
@@ -44,7 +39,8 @@ impl Transformer {
                 // Whoever takes the dumper of None away does not want NULLs. There is no binary one.
                 let class = value.get_type();
                 if registry.dumper_of(&class, ParameterFormat::Text).is_none() {
-                    cx.dumper(value, format).map_err(|failure| place(failure, index, value))?;
+                    cx.dumper(value, format)
+                        .map_err(|failure| place(failure, index, value))?;
                 }
                 wire::write_null(&mut out.encoded);
                 out.types.push(0);

@@ -29,7 +29,11 @@ impl<'py> Parts<'py> {
     fn of(value: &Bound<'py, PyAny>) -> Result<Parts<'py>> {
         let py = value.py();
         let brackets = value.getattr(intern!(py, "bounds"))?;
-        let brackets = brackets.cast::<PyString>().map_err(PyErr::from)?.to_str()?.as_bytes();
+        let brackets = brackets
+            .cast::<PyString>()
+            .map_err(PyErr::from)?
+            .to_str()?
+            .as_bytes();
         let bound = |name| -> PyResult<_> {
             let bound = value.getattr(name)?;
             Ok((!bound.is_none()).then_some(bound))
@@ -76,7 +80,9 @@ impl Plan {
             if example.is_exact_instance_of::<PyInt>() {
                 plan.format = Format::Text;
             } else {
-                let bound = plan.dumper(cx, example)?.dump(cx, example, &mut Vec::new())?;
+                let bound = plan
+                    .dumper(cx, example)?
+                    .dump(cx, example, &mut Vec::new())?;
                 plan.oid = find(cx, bound.oid)?;
             }
         }
@@ -109,7 +115,12 @@ impl Plan {
         }
     }
 
-    fn write<'py>(&self, cx: &DumpContext<'_, 'py>, parts: &Parts<'py>, out: &mut Vec<u8>) -> Result<()> {
+    fn write<'py>(
+        &self,
+        cx: &DumpContext<'_, 'py>,
+        parts: &Parts<'py>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         match self.format {
             Format::Text => self.write_text(cx, parts, out),
             Format::Binary => self.write_binary(cx, parts, out),
@@ -167,12 +178,18 @@ impl Plan {
         if let (Some(lower), Some(upper)) = (lower, upper)
             && lower != upper
         {
-            return Err(Failure::Range(String::from("the bounds of a range are of two types")));
+            return Err(Failure::Range(String::from(
+                "the bounds of a range are of two types",
+            )));
         }
         let flag = |on, flag| if on { flag } else { 0 };
-        let flags = flag(parts.lower_inclusive && lower.is_some(), range::FLAG_LOWER_INCLUSIVE)
-            | flag(parts.upper_inclusive && upper.is_some(), range::FLAG_UPPER_INCLUSIVE)
-            | flag(lower.is_none(), range::FLAG_LOWER_INFINITE)
+        let flags = flag(
+            parts.lower_inclusive && lower.is_some(),
+            range::FLAG_LOWER_INCLUSIVE,
+        ) | flag(
+            parts.upper_inclusive && upper.is_some(),
+            range::FLAG_UPPER_INCLUSIVE,
+        ) | flag(lower.is_none(), range::FLAG_LOWER_INFINITE)
             | flag(upper.is_none(), range::FLAG_UPPER_INFINITE);
         if let Some(place) = out.get_mut(flags_at) {
             *place = flags;

@@ -76,7 +76,9 @@ pub fn write_binary<'py>(
                 let of = value.get_type();
                 let format = ParameterFormat::Binary;
                 let (tx, registry) = (cx.transformer, cx.registry);
-                Dumper::Python(Transformer::python_dumper(tx, registry, &of, format, &class)?)
+                Dumper::Python(Transformer::python_dumper(
+                    tx, registry, &of, format, &class,
+                )?)
             }
         };
         parameters::append(cx, &dumper, value, out)?;

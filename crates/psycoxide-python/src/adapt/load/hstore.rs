@@ -10,7 +10,11 @@ use super::LoadContext;
 use crate::adapt::error::Result;
 
 /// The dictionary; NULL is None.
-pub fn load<'py>(cx: &mut LoadContext<'_, 'py>, format: Format, data: &[u8]) -> Result<Bound<'py, PyAny>> {
+pub fn load<'py>(
+    cx: &mut LoadContext<'_, 'py>,
+    format: Format,
+    data: &[u8],
+) -> Result<Bound<'py, PyAny>> {
     let py = cx.py;
     let encoding = cx.session.encoding;
     let pairs = PyDict::new(py);
@@ -30,7 +34,9 @@ pub fn load<'py>(cx: &mut LoadContext<'_, 'py>, format: Format, data: &[u8]) -> 
             for pair in hstore::decode_binary(data)? {
                 let (key, value) = pair?;
                 let key = encoding.load_str(py, key)?;
-                let value = value.map(|value| encoding.load_str(py, value)).transpose()?;
+                let value = value
+                    .map(|value| encoding.load_str(py, value))
+                    .transpose()?;
                 pairs.set_item(key, value)?;
             }
         }

@@ -63,14 +63,18 @@ fn load_by_python<'py>(py: Python<'py>, data: &[u8]) -> Result<Bound<'py, PyAny>
     let loads = JSON_LOADS.get_or_try_init(py, || {
         PyResult::Ok(py.import("json")?.getattr("loads")?.unbind())
     })?;
-    loads.bind(py).call1((PyBytes::new(py, data),)).map_err(|error| {
-        if error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyRecursionError>(py)
-        {
-            Failure::Range(format!("invalid JSON: {}", error.value(py)))
-        } else {
-            Failure::Python(error)
-        }
-    })
+    loads
+        .bind(py)
+        .call1((PyBytes::new(py, data),))
+        .map_err(|error| {
+            if error.is_instance_of::<PyValueError>(py)
+                || error.is_instance_of::<PyRecursionError>(py)
+            {
+                Failure::Range(format!("invalid JSON: {}", error.value(py)))
+            } else {
+                Failure::Python(error)
+            }
+        })
 }
 
 /// Nesting beyond this goes to Python, which has its own limit.

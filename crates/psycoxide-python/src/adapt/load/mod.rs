@@ -23,15 +23,15 @@ use psycoxide_types::{Format, Oid};
 use pyo3::prelude::*;
 
 use super::codec::{LoadCodec, LoadKind, Scalar};
-use super::error::Result;
+use super::error::{Failure, Result};
 use super::registry::Registry;
 use super::session::Session;
 use super::timezone::OffsetCache;
 use super::transformer::Transformer;
 use array::{ArrayLoader, BinaryArrayLoader};
 use json::KeyCache;
-use python::PythonLoader;
 use pyo3::types::PyDict;
+use python::PythonLoader;
 use range::RangeLoader;
 use record::{CompositeLoader, RecordLoader};
 
@@ -72,7 +72,13 @@ pub struct LoadContext<'a, 'py> {
     pub session: &'a Session,
     /// Memory that is used again.
     pub scratch: &'a mut Scratch,
+    /// How many values that name the types of their parts are around the current one.
+    depth: usize,
 }
+
+/// A type that is known contains a known number of others; a value that names the types of its
+/// parts could go on, to the end of the stack.
+const MAX_VALUE_DEPTH: usize = 64;
 
 /// Caches and buffers that loaders use from value to value.
 #[derive(Debug, Default)]
@@ -104,7 +110,35 @@ impl Scratch {
     }
 }
 
-impl<'py> LoadContext<'_, 'py> {
+impl<'a, 'py> LoadContext<'a, 'py> {
+    /// For values written under these settings.
+    pub fn new(
+        transformer: &'a Bound<'py, Transformer>,
+        session: &'a Session,
+        scratch: &'a mut Scratch,
+    ) -> Self {
+        LoadContext {
+            py: transformer.py(),
+            transformer,
+            session,
+            scratch,
+            depth: 0,
+        }
+    }
+
+    /// Loads a value that names the types of its parts.
+    fn nested<R>(&mut self, load: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        if self.depth >= MAX_VALUE_DEPTH {
+            return Err(Failure::Range(format!(
+                "values nested more than {MAX_VALUE_DEPTH} levels deep"
+            )));
+        }
+        self.depth += 1;
+        let loaded = load(self);
+        self.depth -= 1;
+        loaded
+    }
+
     /// The loader for a type that only the value names.
     pub fn element_loader(&mut self, oid: Oid, format: Format) -> Result<Loader> {
         let version = self.transformer.get().adapters().get().version();
@@ -150,7 +184,11 @@ impl Loader {
         Ok(match kind {
             LoadKind::Record => Loader::Record(RecordLoader { format }),
             LoadKind::Composite(composite) => Loader::Composite(Arc::new(CompositeLoader {
-                fields: composite.types.iter().map(|&oid| part(oid)).collect::<PyResult<_>>()?,
+                fields: composite
+                    .types
+                    .iter()
+                    .map(|&oid| part(oid))
+                    .collect::<PyResult<_>>()?,
                 make: composite.make.clone_ref(transformer.py()),
                 format,
             })),
@@ -199,10 +237,10 @@ impl Loader {
         match self {
             Loader::Scalar(scalar, format) => scalar::load(*scalar, *format, cx, data),
             Loader::Array(array) => array.load(cx, data),
-            Loader::BinaryArray(array) => array.load(cx, data),
+            Loader::BinaryArray(array) => cx.nested(|cx| array.load(cx, data)),
             Loader::Range(range) => range.load(cx, data),
             Loader::Multirange(range) => range.load_multirange(cx, data),
-            Loader::Record(record) => record.load(cx, data),
+            Loader::Record(record) => cx.nested(|cx| record.load(cx, data)),
             Loader::Composite(composite) => composite.load(cx, data),
             Loader::Enum(members) => record::load_enum(cx, members.bind(cx.py), data),
             Loader::Python(loader) => loader.load(cx.py, data),

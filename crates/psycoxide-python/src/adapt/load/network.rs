@@ -56,7 +56,11 @@ pub fn load_inet<'py>(
         Format::Text => network::decode_inet_text(data)?,
         Format::Binary => network::decode_inet_binary(data)?,
     };
-    let kind = if inet.is_host() { Kind::Address } else { Kind::Interface };
+    let kind = if inet.is_host() {
+        Kind::Address
+    } else {
+        Kind::Interface
+    };
     object(cx.py, &inet, kind)
 }
 

@@ -57,8 +57,9 @@ impl RangeLoader {
         range: Range<Element<'_>>,
     ) -> Result<Bound<'py, PyAny>> {
         let mut buffer = cx.scratch.take_buffer();
-        let object =
-            range_object(cx.py, range, |bound| self.bound.load(cx, bound.unescape(&mut buffer)));
+        let object = range_object(cx.py, range, |bound| {
+            self.bound.load(cx, bound.unescape(&mut buffer))
+        });
         cx.scratch.put_buffer(buffer);
         object
     }
@@ -72,7 +73,11 @@ impl RangeLoader {
     }
 
     /// The `Range`.
-    pub fn load<'py>(&self, cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py, PyAny>> {
+    pub fn load<'py>(
+        &self,
+        cx: &mut LoadContext<'_, 'py>,
+        data: &[u8],
+    ) -> Result<Bound<'py, PyAny>> {
         match self.format {
             Format::Text => self.text(cx, range::decode_text(data)?),
             Format::Binary => self.binary(cx, range::decode_binary(data)?),

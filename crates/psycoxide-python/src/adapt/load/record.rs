@@ -22,7 +22,11 @@ pub struct RecordLoader {
 
 impl RecordLoader {
     /// The tuple.
-    pub fn load<'py>(self, cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py, PyAny>> {
+    pub fn load<'py>(
+        self,
+        cx: &mut LoadContext<'_, 'py>,
+        data: &[u8],
+    ) -> Result<Bound<'py, PyAny>> {
         match self.format {
             Format::Text => {
                 let text = cx.element_loader(oid::TEXT, Format::Text)?;
@@ -87,7 +91,11 @@ pub struct CompositeLoader {
 
 impl CompositeLoader {
     /// What the class makes of the values.
-    pub fn load<'py>(&self, cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py, PyAny>> {
+    pub fn load<'py>(
+        &self,
+        cx: &mut LoadContext<'_, 'py>,
+        data: &[u8],
+    ) -> Result<Bound<'py, PyAny>> {
         let values = match self.format {
             Format::Text => text_fields(cx, data, |index| self.fields.get(index))?,
             Format::Binary => {
@@ -124,6 +132,9 @@ pub fn load_enum<'py>(
 ) -> Result<Bound<'py, PyAny>> {
     let label = cx.session.encoding.load_str(cx.py, data)?;
     members.get_item(&label)?.ok_or_else(|| {
-        Failure::Range(format!("bad member for the enum: {:?}", label.to_string_lossy()))
+        Failure::Range(format!(
+            "bad member for the enum: {:?}",
+            label.to_string_lossy()
+        ))
     })
 }

@@ -331,12 +331,7 @@ impl RowLoaders {
                 .strings
                 .resize_with(self.columns.len(), StringCache::default);
         }
-        let mut cx = LoadContext {
-            py: transformer.py(),
-            transformer,
-            session: &self.session,
-            scratch: &mut memory.scratch,
-        };
+        let mut cx = LoadContext::new(transformer, &self.session, &mut memory.scratch);
         run(&mut cx, &mut memory.strings)
     }
 

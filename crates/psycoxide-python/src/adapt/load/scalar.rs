@@ -2,6 +2,7 @@
 
 use psycoxide_types::json::decode_jsonb_binary;
 use psycoxide_types::{Format, boolean, bytea, float, integer, numeric, uuid};
+use pyo3::exceptions::PyArithmeticError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat};
 
@@ -45,14 +46,14 @@ pub fn load<'py>(
         (Scalar::Float, _) => float_object(py, float::decode_text(data)?),
         (Scalar::Float4, _) => float_object(py, f64::from(float::decode_float4_binary(data)?)),
         (Scalar::Float8, _) => float_object(py, float::decode_float8_binary(data)?),
-        (Scalar::Numeric, Format::Text) => Ok(objects::decimal(py, numeric::decode_text(data)?)?),
+        (Scalar::Numeric, Format::Text) => decimal_object(py, numeric::decode_text(data)?),
         (Scalar::Numeric, Format::Binary) => {
             let number = numeric::decode_binary(data)?;
             let mut buffer = cx.scratch.take_buffer();
             number.write_text(&mut buffer);
-            let decimal = objects::decimal(py, std::str::from_utf8(&buffer).unwrap_or_default());
+            let decimal = decimal_object(py, std::str::from_utf8(&buffer).unwrap_or_default());
             cx.scratch.put_buffer(buffer);
-            Ok(decimal?)
+            decimal
         }
         (Scalar::Bytea, Format::Binary) => Ok(PyBytes::new(py, data).into_any()),
         (Scalar::Bytea, Format::Text) => {
@@ -91,4 +92,15 @@ fn boolean_object(py: Python<'_>, value: bool) -> Result<Bound<'_, PyAny>> {
 #[inline]
 fn float_object(py: Python<'_>, value: f64) -> Result<Bound<'_, PyAny>> {
     Ok(PyFloat::new(py, value).into_any())
+}
+
+#[inline]
+fn decimal_object<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyAny>> {
+    objects::decimal(py, text).map_err(|error| {
+        if error.is_instance_of::<PyArithmeticError>(py) {
+            Failure::Range(format!("not a number that Decimal can hold: {text:?}"))
+        } else {
+            Failure::Python(error)
+        }
+    })
 }
