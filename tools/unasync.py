@@ -30,7 +30,6 @@ RULES = [
     (r"\bawait[ \t]+", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\bStopAsyncIteration\b", "StopIteration"),
-
     (r"\bAsync(?=[A-Z])", ""),
 ]
 COMPILED = [(re.compile(pattern, re.MULTILINE), replacement) for pattern, replacement in RULES]

@@ -128,7 +128,7 @@ class Rfc2782Resolver:
                 found.append(attempt)
                 continue
             try:
-                answer = resolver.resolve(attempt.host, "SRV")
+                answer: Any = resolver.resolve(attempt.host, "SRV")
             except _dns_exception():
                 found.extend(self._instead(attempt))
             else:
@@ -147,7 +147,7 @@ class Rfc2782Resolver:
                 found.append(attempt)
                 continue
             try:
-                answer = await resolver.resolve(attempt.host, "SRV")
+                answer: Any = await resolver.resolve(attempt.host, "SRV")
             except _dns_exception():
                 found.extend(self._instead(attempt))
             else:

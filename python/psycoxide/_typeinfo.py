@@ -102,7 +102,8 @@ class TypeInfo:
             if conn.info.encoding == "ascii":
                 cursor.execute(_AS_UTF8)
             cursor.execute(cls._get_info_query(conn), parameters)
-            return cls._from_records(parameters["name"], cursor.fetchall())
+            records = cursor.fetchall()
+        return cls._from_records(parameters["name"], records)
 
     @classmethod
     async def _fetch_async(
@@ -116,7 +117,8 @@ class TypeInfo:
             if conn.info.encoding == "ascii":
                 await cursor.execute(_AS_UTF8)
             await cursor.execute(cls._get_info_query(conn), parameters)
-            return cls._from_records(parameters["name"], await cursor.fetchall())
+            records = await cursor.fetchall()
+        return cls._from_records(parameters["name"], records)
 
     @classmethod
     def _from_records(cls: type[_I], name: str, records: Sequence[dict[str, Any]]) -> _I | None:

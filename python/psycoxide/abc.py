@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from . import pq, sql
     from ._base.connection import BaseConnection
+    from ._enums import Ready, Wait
     from .adapt import AdaptersMap
     from .pq.abc import PGresult
     from .rows import Row, RowMaker
-    from .waiting import Ready, Wait
 elif sys.version_info >= (3, 11):
     from typing import LiteralString
 else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _errors_base as e
 from .._base.connection import BaseConnection
+from .._generic import Row
 from ..rows import tuple_row
 from . import waiting
 from .cursor import AsyncCursor
@@ -13,16 +14,16 @@ from .transaction import AsyncTransaction
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
+
+    from typing_extensions import Self
 
     from .._enums import IsolationLevel
-    from .._row_protocols import AsyncRowFactory, Row
+    from .._row_protocols import AsyncRowFactory
     from ..abc import AdaptContext, ConnDict, ConnParam, Params, Query
     from ..pq import PGconn
 
-    Self = TypeVar("Self", bound="AsyncConnection[Any]")
-else:
-    from .._generic import Row
+    CursorRow = TypeVar("CursorRow")
 
 
 class AsyncConnection(BaseConnection[Row]):
@@ -58,7 +59,7 @@ class AsyncConnection(BaseConnection[Row]):
         row_factory: AsyncRowFactory[Row] | None = None,
         cursor_factory: type[AsyncCursor[Row]] | None = None,
         **kwargs: ConnParam,
-    ) -> AsyncConnection[Any]:
+    ) -> Self:
         """Connect to a database.
 
         :param conninfo: a connection string, `key=value …` or `postgresql://…`.
@@ -94,7 +95,7 @@ class AsyncConnection(BaseConnection[Row]):
 
         return conninfo_to_dict(conninfo, **kwargs)
 
-    async def __aenter__(self: Self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -119,6 +120,15 @@ class AsyncConnection(BaseConnection[Row]):
     async def close(self) -> None:
         """Close the connection. An open transaction is undone."""
         self.pgconn.finish()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def cursor(self, *, binary: bool = False) -> AsyncCursor[Row]: ...
+        @overload
+        def cursor(
+            self, *, binary: bool = False, row_factory: AsyncRowFactory[CursorRow]
+        ) -> AsyncCursor[CursorRow]: ...
 
     def cursor(
         self,
@@ -188,9 +198,7 @@ class AsyncConnection(BaseConnection[Row]):
         """
         self._check_connection_ok()
         if self._tpc is not None:
-            raise e.ProgrammingError(
-                "transaction() cannot be used during a two-phase transaction"
-            )
+            raise e.ProgrammingError("transaction() cannot be used during a two-phase transaction")
         return AsyncTransaction(self, savepoint_name, force_rollback)
 
     def pipeline(self) -> AsyncPipeline:
@@ -224,10 +232,13 @@ class AsyncConnection(BaseConnection[Row]):
     def _set_deferrable_here(self, value: bool | None) -> None:
         self._read_only_on_async("deferrable")
 
-    autocommit = BaseConnection.autocommit.setter(_set_autocommit_here)
-    isolation_level = BaseConnection.isolation_level.setter(_set_isolation_level_here)
-    read_only = BaseConnection.read_only.setter(_set_read_only_here)
-    deferrable = BaseConnection.deferrable.setter(_set_deferrable_here)
+    if not TYPE_CHECKING:
+        # For type checkers they are as they were inherited.
+        autocommit = BaseConnection.autocommit.setter(_set_autocommit_here)
+        isolation_level = BaseConnection.isolation_level.setter(_set_isolation_level_here)
+        read_only = BaseConnection.read_only.setter(_set_read_only_here)
+        deferrable = BaseConnection.deferrable.setter(_set_deferrable_here)
+
     # unasync: end
 
     async def set_autocommit(self, value: bool) -> None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from .._base.cursor import BaseCursor
+from .._generic import Row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
-    from .._row_protocols import AsyncRowFactory, Row
+    from .._row_protocols import AsyncRowFactory
     from ..abc import Params, Query
     from .connection import AsyncConnection
 
     Self = TypeVar("Self", bound="AsyncCursor[Any]")
-else:
-    from .._generic import Row
 
 
 class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
@@ -30,6 +29,22 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
     """
 
     __module__ = "psycoxide"
+
+    if TYPE_CHECKING:
+        row_factory: AsyncRowFactory[Row]
+
+        @overload
+        def __init__(self, connection: AsyncConnection[Row]) -> None: ...
+        @overload
+        def __init__(
+            self, connection: AsyncConnection[Any], *, row_factory: AsyncRowFactory[Row] | None
+        ) -> None: ...
+        def __init__(
+            self,
+            connection: AsyncConnection[Any],
+            *,
+            row_factory: AsyncRowFactory[Row] | None = None,
+        ) -> None: ...
 
     async def __aenter__(self: Self) -> Self:
         return self
@@ -123,7 +138,7 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
             await self._receive()
         if not self._has_more():
             raise StopAsyncIteration
-        return self._fetchone()
+        return self._fetchone()  # type: ignore[return-value]
 
     async def scroll(self, value: int, mode: str = "relative") -> None:
         """Move to another row of the current result: the one fetched next.

@@ -8,6 +8,7 @@ import weakref
 from .. import _core
 from .. import _errors_base as e
 from .._enums import IsolationLevel
+from .._generic import Generic, Row
 from .._tpc import Xid
 from ..pq._enums import TransactionStatus
 from .info import ConnectionInfo
@@ -19,16 +20,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeAlias
 
     from .._errors_base import Diagnostic
-    from .._generic import Generic
-    from .._row_protocols import Row
     from ..pq import PGconn, PGnotify, PGresult
     from .pipeline import BasePipeline
     from .transaction import BaseTransaction
 
     NoticeHandler: TypeAlias = Callable[[Diagnostic], None]
     NotifyHandler: TypeAlias = Callable[[Notify], None]
-else:
-    from .._generic import Generic, Row
 
 _IDLE = TransactionStatus.IDLE
 
@@ -290,15 +287,14 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
             advice = (
                 "Transaction will be automatically committed on successful exit from context."
                 if method == "commit"
-                else "Either raise Rollback() or allow an exception to propagate out of the context."
+                else "Either raise Rollback() or allow an exception to propagate out of the"
+                " context."
             )
             raise e.ProgrammingError(
                 f"Explicit {method}() forbidden within a Transaction context. ({advice})"
             )
         if self._tpc is not None:
-            raise e.ProgrammingError(
-                f"{method}() cannot be used during a two-phase transaction"
-            )
+            raise e.ProgrammingError(f"{method}() cannot be used during a two-phase transaction")
 
     def _nothing_to_end(self) -> bool:
         """Whether no transaction is open, so that there is nothing to commit or roll back."""

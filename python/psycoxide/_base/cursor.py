@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from .. import _core
+from .._generic import ConnectionType, Generic, Row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .._column import Column
-    from .._generic import Generic
-    from .._row_protocols import Row
-else:
-    from .._generic import ConnectionType, Generic, Row
 
 
 class BaseCursor(_core.CursorBase, Generic[ConnectionType, Row]):
     """The base of :class:`Cursor` and :class:`AsyncCursor`."""
 
     __module__ = "psycoxide"
+
+    if TYPE_CHECKING:
+        # What the core has, with the types that it cannot know.
+
+        @property
+        def connection(self) -> ConnectionType:
+            """The connection that the cursor works on."""
+
+        def _fetchone(self) -> Row | None: ...
+        def _fetchmany(self, size: int) -> list[Row]: ...
+        def _fetchall(self) -> list[Row]: ...
 
     def __repr__(self) -> str:
         from ..pq.misc import connection_summary

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -27,8 +25,10 @@ class ConnectionInfo:
     @property
     def vendor(self) -> str:
         """What the server is: `"PostgreSQL"`, or `"YugabyteDB"`."""
-        return "YugabyteDB" if "-YB-" in (self.parameter_status("server_version") or "") else (
-            "PostgreSQL"
+        return (
+            "YugabyteDB"
+            if "-YB-" in (self.parameter_status("server_version") or "")
+            else ("PostgreSQL")
         )
 
     @property
@@ -68,7 +68,7 @@ class ConnectionInfo:
 
     def get_parameters(self) -> dict[str, str]:
         """The parameters of the connection that somebody set, the password left out."""
-        self.pgconn.db  # noqa: B018: raises on a closed connection
+        _ = self.pgconn.db  # raises on a closed connection
         return self.pgconn._parameters
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 
 
-class Notify(namedtuple("Notify", "channel payload pid")):  # noqa: PYI024: typing costs too much
+class Notify(namedtuple("Notify", "channel payload pid")):  # typing.NamedTuple costs too much
     """A notification received from the server: `(channel, payload, pid)`.
 
     See "Asynchronous notifications" of the psycopg manual.

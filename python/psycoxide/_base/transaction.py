@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .connection import BaseConnection
 
 
-class Rollback(Exception):  # noqa: N818: psycopg's name
+class Rollback(Exception):  # psycopg's name
     """Raise it to leave a transaction block undone, without an error outside.
 
     :param transaction: which block to leave; the innermost one if not given.
@@ -100,12 +100,11 @@ class BaseTransaction:
         conn = self._conn
         conn._check_connection_ok()
         self._outermost = conn._transaction_status == TransactionStatus.IDLE
-        if self._outermost:
-            if conn._blocks:
-                self.status = self.Status.FAILED
-                raise OutOfOrderTransactionNesting(
-                    f"the transaction of an outer block has ended before it: {conn._blocks[-1]!r}"
-                )
+        if self._outermost and conn._blocks:
+            self.status = self.Status.FAILED
+            raise OutOfOrderTransactionNesting(
+                f"the transaction of an outer block has ended before it: {conn._blocks[-1]!r}"
+            )
         if not conn._blocks:
             conn._savepoints = 0
         conn._savepoints += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .. import _errors_base as e
 from .._base.connection import BaseConnection
+from .._generic import Row
 from ..rows import tuple_row
 from . import waiting
 from .cursor import Cursor
@@ -14,16 +15,16 @@ from .transaction import Transaction
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
+
+    from typing_extensions import Self
 
     from .._enums import IsolationLevel
-    from .._row_protocols import RowFactory, Row
+    from .._row_protocols import RowFactory
     from ..abc import AdaptContext, ConnDict, ConnParam, Params, Query
     from ..pq import PGconn
 
-    Self = TypeVar("Self", bound="Connection[Any]")
-else:
-    from .._generic import Row
+    CursorRow = TypeVar("CursorRow")
 
 
 class Connection(BaseConnection[Row]):
@@ -59,7 +60,7 @@ class Connection(BaseConnection[Row]):
         row_factory: RowFactory[Row] | None = None,
         cursor_factory: type[Cursor[Row]] | None = None,
         **kwargs: ConnParam,
-    ) -> Connection[Any]:
+    ) -> Self:
         """Connect to a database.
 
         :param conninfo: a connection string, `key=value …` or `postgresql://…`.
@@ -95,7 +96,7 @@ class Connection(BaseConnection[Row]):
 
         return conninfo_to_dict(conninfo, **kwargs)
 
-    def __enter__(self: Self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -120,6 +121,15 @@ class Connection(BaseConnection[Row]):
     def close(self) -> None:
         """Close the connection. An open transaction is undone."""
         self.pgconn.finish()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def cursor(self, *, binary: bool = False) -> Cursor[Row]: ...
+        @overload
+        def cursor(
+            self, *, binary: bool = False, row_factory: RowFactory[CursorRow]
+        ) -> Cursor[CursorRow]: ...
 
     def cursor(
         self,
@@ -189,9 +199,7 @@ class Connection(BaseConnection[Row]):
         """
         self._check_connection_ok()
         if self._tpc is not None:
-            raise e.ProgrammingError(
-                "transaction() cannot be used during a two-phase transaction"
-            )
+            raise e.ProgrammingError("transaction() cannot be used during a two-phase transaction")
         return Transaction(self, savepoint_name, force_rollback)
 
     def pipeline(self) -> Pipeline:

@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 from .._base.cursor import BaseCursor
+from .._generic import Row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Iterable
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
-    from .._row_protocols import RowFactory, Row
+    from .._row_protocols import RowFactory
     from ..abc import Params, Query
     from .connection import Connection
 
     Self = TypeVar("Self", bound="Cursor[Any]")
-else:
-    from .._generic import Row
 
 
 class Cursor(BaseCursor["Connection[Any]", Row]):
@@ -31,6 +30,22 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
     """
 
     __module__ = "psycoxide"
+
+    if TYPE_CHECKING:
+        row_factory: RowFactory[Row]
+
+        @overload
+        def __init__(self, connection: Connection[Row]) -> None: ...
+        @overload
+        def __init__(
+            self, connection: Connection[Any], *, row_factory: RowFactory[Row] | None
+        ) -> None: ...
+        def __init__(
+            self,
+            connection: Connection[Any],
+            *,
+            row_factory: RowFactory[Row] | None = None,
+        ) -> None: ...
 
     def __enter__(self: Self) -> Self:
         return self
@@ -124,7 +139,7 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
             self._receive()
         if not self._has_more():
             raise StopIteration
-        return self._fetchone()
+        return self._fetchone()  # type: ignore[return-value]
 
     def scroll(self, value: int, mode: str = "relative") -> None:
         """Move to another row of the current result: the one fetched next.
