@@ -5,8 +5,8 @@ They travel as well-known binary with the identifier of their reference system (
 
 from __future__ import annotations
 
-import shapely  # type: ignore[import-untyped]
-from shapely.geometry.base import BaseGeometry  # type: ignore[import-untyped]
+import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ..adapt import Dumper, Loader
 from ..pq._enums import Format
