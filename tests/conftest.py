@@ -1,3 +1,3 @@
 """Fixtures of all tests; each concern has its module in `support`."""
 
-pytest_plugins = ["support.server", "support.twin"]
+pytest_plugins = ["support.hostile", "support.leaks", "support.server", "support.twin"]
