@@ -111,6 +111,7 @@ where
     O: Operation + Send,
     O::Output: Send,
 {
+    operation.abandon();
     py.detach(|| {
         let end = Instant::now() + CANCEL_PATIENCE;
         if let Some(target) = &shared.cancel_target {

@@ -38,6 +38,10 @@ pub fn exception(py: Python<'_>, error: Error, shared: &Shared) -> PyErr {
         Error::Closed | Error::Machine(MachineError::Closed) => closed(shared),
         Error::Misuse(text) | Error::Machine(MachineError::Misuse(text)) => misuse(text),
         Error::Machine(MachineError::Encode(error)) => encode(&error),
+        error @ Error::Machine(MachineError::ClosedByPeer) => OperationalError::new_err(format!(
+            "consuming input failed: {error}\n\tIt may have crashed or been stopped while it \
+                 processed the request: connect again and repeat the transaction."
+        )),
         error => OperationalError::new_err(format!("consuming input failed: {error}")),
     }
 }
@@ -65,11 +69,14 @@ pub fn connecting(py: Python<'_>, error: Error) -> PyErr {
     let Some(last) = attempts.last() else {
         return OperationalError::new_err("connection failed: there is no host to connect to");
     };
-    if attempts
-        .iter()
-        .all(|attempt| matches!(attempt.error, Error::Timeout { .. }))
-    {
-        let text = format!("connection timeout expired{}", failures(&attempts));
+    if let Error::Timeout { after, .. } = &last.error {
+        let text = format!(
+            "connection timeout expired: {}: no connection within {} seconds; \
+             if the server needs longer, give a greater connect_timeout{}",
+            last.place,
+            after.as_secs_f32(),
+            failures(&attempts)
+        );
         return ConnectionTimeout::new_err(text);
     }
     let text = format!(
@@ -203,13 +210,23 @@ pub fn encoding_name(shared: &Shared) -> String {
 /// server said of it.
 #[cold]
 pub fn closed(shared: &Shared) -> PyErr {
-    farewell(shared).unwrap_or_else(|| OperationalError::new_err("the connection is closed"))
+    farewell(shared).unwrap_or_else(|| {
+        OperationalError::new_err(if shared.is_closed_by_user() {
+            "the connection is closed"
+        } else {
+            "the connection is lost: open another one and repeat the transaction"
+        })
+    })
 }
 
-/// The exception for anything that needs a connection which was lost, likewise.
+/// The exception for a method of a connection which was lost, likewise.
 #[cold]
 pub fn lost(shared: &Shared) -> PyErr {
-    farewell(shared).unwrap_or_else(|| OperationalError::new_err("the connection is lost"))
+    farewell(shared).unwrap_or_else(|| {
+        OperationalError::new_err(
+            "the connection is closed: it was lost, open another one and repeat the transaction",
+        )
+    })
 }
 
 /// What the server said when it ended the connection, if nobody has been told yet.

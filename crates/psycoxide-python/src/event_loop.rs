@@ -254,6 +254,35 @@ pub fn unregister(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     Ok(())
 }
 
+/// Closes the connection, from any thread: it is taken off its loop first, and the task that waits
+/// for an operation is told.
+///
+/// # Errors
+/// What the loop raises.
+pub fn close(py: Python<'_>, shared: &Shared, close: impl FnOnce()) -> PyResult<()> {
+    let (event_loop, waiter) = {
+        let mut state = lock(shared);
+        let registration = state.registration.as_ref();
+        let event_loop = registration.map(|known| known.event_loop.clone_ref(py));
+        let waiter = state.current.as_mut().and_then(|now| now.waiter.take());
+        (event_loop, waiter)
+    };
+    unregister(py, shared)?;
+    close();
+    let (Some(event_loop), Some(future)) = (event_loop, waiter) else {
+        return Ok(());
+    };
+    let event_loop = event_loop.bind(py);
+    if !event_loop
+        .call_method0(pyo3::intern!(py, "is_closed"))?
+        .is_truthy()?
+    {
+        let wake = Wake { future };
+        event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (wake,))?;
+    }
+    Ok(())
+}
+
 /// Where an awaited operation stands.
 enum Stage {
     /// Nobody has awaited it yet.
@@ -436,24 +465,37 @@ impl AsyncOperation {
             let registration = state.registration.as_ref();
             registration.map(|known| known.event_loop.clone_ref(py))
         };
-        let event_loop = event_loop.ok_or_else(|| error::closed(&self.shared))?;
+        let Some(event_loop) = event_loop else {
+            // The connection was closed meanwhile: nothing is left to wait for.
+            lock(&self.shared).current = None;
+            self.give_up(py)?;
+            self.end(py, Err(PyErr::from_value(exception.into_bound(py))))?;
+            return Err(error::closed(&self.shared));
+        };
         let event_loop = event_loop.bind(py);
         let future = new_future(py, event_loop)?;
-        {
-            let mut state = lock(&self.shared);
-            if let Some(running) = &mut state.current {
-                running.waiter = Some(future.clone_ref(py));
-                if running.outcome.is_some() {
-                    drop(state);
-                    resolve(py, &future)?;
-                }
+        let mut state = lock(&self.shared);
+        if let Some(running) = &mut state.current {
+            running.waiter = Some(future.clone_ref(py));
+            let unfinished = running.operation.abandon();
+            if unfinished && matches!(running.outcome, Some(Ok(()))) {
+                running.outcome = None;
             }
+            let finished = running.outcome.is_some();
+            drop(state);
+            if finished {
+                resolve(py, &future)?;
+            } else {
+                on_ready(py, &self.shared)?;
+            }
+        } else {
+            drop(state);
         }
-        let give_up = GiveUp {
+        let wake = Wake {
             future: future.clone_ref(py),
         };
         let patience = CANCEL_PATIENCE.as_secs_f64();
-        event_loop.call_method1(pyo3::intern!(py, "call_later"), (patience, give_up))?;
+        event_loop.call_method1(pyo3::intern!(py, "call_later"), (patience, wake))?;
         self.set_stage(Stage::Cancelling(exception));
         Ok(future)
     }
@@ -477,14 +519,14 @@ impl AsyncOperation {
     }
 }
 
-/// What the loop calls when a cancelled operation has taken too long.
+/// What the loop calls to wake the task that waits for an operation, whether that is done or not.
 #[pyclass(frozen, module = "psycoxide._core")]
-struct GiveUp {
+struct Wake {
     future: Py<PyAny>,
 }
 
 #[pymethods]
-impl GiveUp {
+impl Wake {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         resolve(py, &self.future)
     }
@@ -594,14 +636,17 @@ impl Drop for AsyncOperation {
     fn drop(&mut self) {
         // A task that was thrown away in the middle of an operation: nobody will read the rest.
         let stage = self.take_stage();
-        if matches!(stage, Stage::Running | Stage::Cancelling(_)) {
-            let mut state = lock(&self.shared);
-            state.current = None;
-            state.busy = false;
-            drop(state);
-            let mut connection = self.shared.lock();
-            connection.pgconn.lose();
-            self.shared.publish(&connection);
+        if !matches!(stage, Stage::Running | Stage::Cancelling(_)) {
+            return;
+        }
+        lock(&self.shared).current = None;
+        // Without an interpreter there is no loop either that could still know the socket.
+        let told = Python::try_attach(|py| {
+            self.give_up(py)?;
+            pass_turn(py, &self.shared)
+        });
+        if told.is_none_or(|told| told.is_err()) {
+            self.shared.lock().pgconn.lose();
         }
     }
 }

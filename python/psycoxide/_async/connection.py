@@ -119,7 +119,9 @@ class AsyncConnection(BaseConnection[Row]):
 
     async def close(self) -> None:
         """Close the connection. An open transaction is undone."""
-        self.pgconn.finish()
+        # A lost connection stays lost: `broken` goes on telling.
+        if not self.closed:
+            self.pgconn.finish()
 
     if TYPE_CHECKING:
 

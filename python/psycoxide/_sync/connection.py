@@ -120,7 +120,9 @@ class Connection(BaseConnection[Row]):
 
     def close(self) -> None:
         """Close the connection. An open transaction is undone."""
-        self.pgconn.finish()
+        # A lost connection stays lost: `broken` goes on telling.
+        if not self.closed:
+            self.pgconn.finish()
 
     if TYPE_CHECKING:
 

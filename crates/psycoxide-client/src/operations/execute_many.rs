@@ -70,6 +70,7 @@ pub struct ExecuteMany {
     last: bool,
     begun: bool,
     synced: bool,
+    finished: bool,
     statement: Option<Statement>,
     /// The first set of parameters of this statement is on its way and the others wait for the
     /// description of its columns.
@@ -95,6 +96,7 @@ impl ExecuteMany {
             last: false,
             begun: false,
             synced: false,
+            finished: false,
             statement: None,
             describing: false,
             preparing: VecDeque::new(),
@@ -135,8 +137,7 @@ impl ExecuteMany {
                 Err(Error::Machine(error @ psycoxide_connection::Error::Encode(_))) => {
                     // What was queued before is on its way and has to be answered first.
                     self.unencodable = Some(error.into());
-                    self.batch.clear();
-                    self.last = true;
+                    self.abandon();
                 }
                 queued => queued?,
             }
@@ -306,6 +307,12 @@ impl ExecuteMany {
 impl Operation for ExecuteMany {
     type Output = Progress;
 
+    fn abandon(&mut self) -> bool {
+        self.batch.clear();
+        self.last = true;
+        self.begun && !self.finished
+    }
+
     fn step(&mut self, connection: &mut Connection) -> Result<Step<Progress>, Error> {
         loop {
             self.queue(connection)?;
@@ -322,6 +329,7 @@ impl Operation for ExecuteMany {
             match connection.pgconn.poll_event(sent && !hungry) {
                 Ok(Polled::Event(event)) => {
                     if self.handle(connection, event)? {
+                        self.finished = true;
                         let outcome = std::mem::take(&mut self.outcome);
                         if let (None, Some(error)) = (&outcome.error, self.unencodable.take()) {
                             return Err(error);

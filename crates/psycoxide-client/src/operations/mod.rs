@@ -49,6 +49,13 @@ pub trait Operation {
     /// # Errors
     /// The operation has failed; the connection says itself whether it can still be used.
     fn step(&mut self, connection: &mut Connection) -> Result<Step<Self::Output>, Error>;
+
+    /// Nobody wants the output any more: what was not sent stays unsent, and the steps that follow
+    /// only bring the connection to rest. Returns whether there are any to follow when the last one
+    /// was [`Step::Done`].
+    fn abandon(&mut self) -> bool {
+        false
+    }
 }
 
 /// Sends and reads until `handle` says that it is done, or the socket lets us wait: the loop of

@@ -310,6 +310,10 @@ impl ExecuteManyOperation {
 impl Operation for ExecuteManyOperation {
     type Output = ();
 
+    fn abandon(&mut self) -> bool {
+        self.operation.abandon()
+    }
+
     fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
         if connection.pipeline.is_on() {
             return Err(Error::Misuse(

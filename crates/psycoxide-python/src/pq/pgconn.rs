@@ -367,16 +367,14 @@ impl PGconn {
 
     /// Closes the connection.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        event_loop::unregister(py, &self.shared)?;
-        self.shared.close(py);
-        Ok(())
+        event_loop::close(py, &self.shared, || self.shared.close(py))
     }
 
     /// Gives the connection up without a word to the server.
     fn _lose(&self, py: Python<'_>) -> PyResult<()> {
-        event_loop::unregister(py, &self.shared)?;
-        self.shared.with(py, |connection| connection.pgconn.lose());
-        Ok(())
+        event_loop::close(py, &self.shared, || {
+            self.shared.with(py, |connection| connection.pgconn.lose());
+        })
     }
 
     /// Whether the connection was made by this process.

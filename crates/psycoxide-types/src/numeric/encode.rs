@@ -63,7 +63,7 @@ impl Decimal<'_> {
         let groups = (count + padding + 3) / 4;
         let weight = (self.exponent - padding) / 4 + groups - 1;
         let Ok(weight) = i16::try_from(weight) else {
-            return Err(out_of_range("the number (at most 131072 digits)"));
+            return Err(out_of_range("a number of more than 131072 digits is"));
         };
 
         let header = out.len();
@@ -90,7 +90,7 @@ impl Decimal<'_> {
         out.truncate(end);
         let Ok(stored) = i16::try_from((end - first_group) / 2) else {
             out.truncate(header);
-            return Err(out_of_range("the number (at most 131072 digits)"));
+            return Err(out_of_range("a number of more than 131072 digits is"));
         };
         if let Some(place) = out.get_mut(header..header + 2) {
             place.copy_from_slice(&stored.to_be_bytes());

@@ -2,7 +2,7 @@
 
 use psycoxide_types::catalog::oid;
 use psycoxide_types::{Format, boolean, float, integer, numeric};
-use pyo3::exceptions::PyOverflowError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
@@ -115,9 +115,15 @@ pub fn dump_sized_int(
 fn digits_of<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyString>> {
     let py = value.py();
     let int = value.call_method0(intern!(py, "__index__"))?;
-    let digits = py
-        .get_type::<PyInt>()
-        .call_method1(intern!(py, "__repr__"), (int,))?;
+    let class = py.get_type::<PyInt>();
+    let digits = match class.call_method1(intern!(py, "__repr__"), (&int,)) {
+        // Python writes 4300 digits unless told otherwise; a numeric has up to 131072.
+        Err(error) if error.is_instance_of::<PyValueError>(py) => {
+            let decimal = py.import("decimal")?.getattr("Decimal")?;
+            decimal.call1((int,))?.str()?.into_any()
+        }
+        digits => digits?,
+    };
     digits
         .cast_into()
         .map_err(|error| Failure::Python(error.into()))
