@@ -24,7 +24,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
@@ -208,8 +208,6 @@ class HostileServer:
 
     def __init__(self, script: Script) -> None:
         self.script = script
-        self.events: queue.Queue[Any] = queue.Queue()
-        """For scripts to tell the test something."""
         self.cancels: queue.Queue[tuple[int, bytes]] = queue.Queue()
         """The cancel requests: process and secret."""
         self.failures: list[BaseException] = []
