@@ -38,7 +38,7 @@ class Column(Sequence):  # type: ignore[type-arg]
         name = result.fname(index)
         if name is None:
             raise IndexError(f"the result has no column {index}")
-        self._name = name.decode(cursor._encoding)
+        self._name = name.decode(cursor._encoding, "replace")
         self._oid = result.ftype(index)
         self._size = result.fsize(index)
         self._modifier = result.fmod(index)

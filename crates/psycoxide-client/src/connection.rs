@@ -123,9 +123,12 @@ impl Connection {
     /// Fails while answers to something else are outstanding: they would be taken for the answers
     /// to what comes next.
     #[inline]
-    pub(crate) fn check_idle(&self) -> Result<(), Error> {
+    pub(crate) fn check_idle(&mut self) -> Result<(), Error> {
         if self.pgconn.machine().is_busy() {
             return Err(Error::Misuse("another command is already in progress"));
+        }
+        if self.pgconn.machine().has_unhandled() {
+            self.pgconn.handle_unasked()?;
         }
         Ok(())
     }

@@ -127,6 +127,12 @@ impl Machine {
         matches!(self.phase, Phase::Closed)
     }
 
+    /// Whether bytes were received that no event has told of yet.
+    #[inline]
+    pub fn has_unhandled(&self) -> bool {
+        !self.incoming.pending().is_empty()
+    }
+
     /// Whether commands wait for their answer.
     pub fn is_busy(&self) -> bool {
         self.queries.is_busy()

@@ -265,8 +265,8 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
     def _notification(self, notification: PGnotify) -> None:
         encoding = self._encoding
         notify = Notify(
-            notification.relname.decode(encoding),
-            notification.extra.decode(encoding),
+            notification.relname.decode(encoding, "replace"),
+            notification.extra.decode(encoding, "replace"),
             notification.be_pid,
         )
         for handler in self._notify_handlers:

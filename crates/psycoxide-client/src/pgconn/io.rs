@@ -105,6 +105,17 @@ impl PgConn {
         }
     }
 
+    /// Handles what has been received while no command runs: what the server may say at any time,
+    /// and nothing else. It must not be taken for the answer to the next command.
+    ///
+    /// # Errors
+    /// When the peer breaks the protocol; the connection is lost then.
+    #[cold]
+    pub(crate) fn handle_unasked(&mut self) -> Result<(), Error> {
+        self.drained = true;
+        self.poll_event(false).map(drop)
+    }
+
     /// Waits until the socket is ready for one of the directions asked for, or a signal came, or
     /// the time is over: which of them shows in what the next step does.
     ///

@@ -61,7 +61,8 @@ impl Session {
     pub fn from_parameters(parameter: &dyn Fn(&str) -> Option<String>) -> Session {
         let mut session = Session::default();
         if let Some(name) = parameter("client_encoding") {
-            session.encoding = ClientEncoding::from_name(&name).unwrap_or_default();
+            session.encoding = ClientEncoding::from_name(&name)
+                .unwrap_or(ClientEncoding::Unsupported("that the server reports"));
             session.quote_encoding = Encoding::from_name(&name);
         }
         if let Some(style) = parameter("DateStyle") {
