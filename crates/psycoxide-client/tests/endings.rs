@@ -170,9 +170,12 @@ fn a_step_ends_also_while_the_server_sends_on() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
+        let mut heard = [0; 4096];
         let (mut stream, _) = listener.accept().unwrap();
         let startup = [backend::authentication_ok(), ready(b'I')];
         stream.write_all(&startup.concat()).unwrap();
+        // Up to the query: rows that come before it are refused.
+        while !stream.read(&mut heard).is_ok_and(|count| heard[..count].ends_with(b"select\0")) {}
         let described = backend::row_description(&[backend::field("a", 25)]);
         stream.write_all(&described).unwrap();
         let rows = backend::data_row(&[Some(&[b'x'; 1000])]).repeat(1000);
