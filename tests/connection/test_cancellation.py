@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from support.hostile import ONE, message, ready, report, row_description, data_row
+from support.hostile import ONE, complete, data_row, ready, report, row_description
 from support.leaks import eventually
 from support.state import state_of
 
@@ -22,6 +22,7 @@ from psycoxide import errors
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
+END = complete() + ready()
 CANCELED = report(b"canceling statement due to user request", b"57014") + ready()
 
 
@@ -255,9 +256,13 @@ def test_loop_that_ends_in_the_middle(dsn):
     loop = asyncio.new_event_loop()
     conn = loop.run_until_complete(connect(dsn, autocommit=True))
     fd = conn.fileno()
-    operation = conn.execute("SELECT pg_sleep(60)")
-    operation.send(None)  # As a task does, the loop running or not.
-    operation.close()
+
+    async def begin():
+        coroutine = conn.execute("SELECT pg_sleep(60)")
+        coroutine.send(None)  # As a task does.
+        return coroutine
+
+    loop.run_until_complete(begin()).close()
     assert conn.closed
     # The next connection has the same descriptor; the loop must not know it any more.
     other = loop.run_until_complete(connect(dsn, autocommit=True))
@@ -405,7 +410,7 @@ def test_interrupted_while_rows_come(hostile):
             peer.send(rows)
             sending.set()
         peer.send(CANCELED)
-        peer.answer(row_description((b"a", 25)) + data_row(b"asked just now") + ONE[-19:])
+        peer.answer(row_description((b"a", 25)) + data_row(b"asked just now") + END)
         peer.wait_closed()
 
     server = hostile(script)

@@ -60,8 +60,8 @@ async def _wait_for_socket(
     loop: asyncio.AbstractEventLoop, fd: int, read: bool, write: bool, seconds: float | None
 ) -> None:
     """Wait until the socket is ready, or the time is over."""
-    import asyncio
-
+    # Not asyncio.wait_for(): before Python 3.12 it forgets a cancellation that comes together with
+    # the result.
     ready = loop.create_future()
 
     def wake() -> None:
@@ -72,11 +72,12 @@ async def _wait_for_socket(
         loop.add_reader(fd, wake)
     if write:
         loop.add_writer(fd, wake)
+    timer = None if seconds is None else loop.call_later(seconds, wake)
     try:
-        await asyncio.wait_for(ready, seconds)
-    except (asyncio.TimeoutError, TimeoutError):
-        pass
+        await ready
     finally:
+        if timer is not None:
+            timer.cancel()
         if read:
             loop.remove_reader(fd)
         if write:
@@ -90,13 +91,14 @@ async def _resolve(
     import asyncio
     import socket
 
+    answer = asyncio.ensure_future(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     try:
-        found = await asyncio.wait_for(
-            loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), seconds
-        )
-    except (asyncio.TimeoutError, TimeoutError):
-        return None
+        await asyncio.wait([answer], timeout=seconds)
+        if not answer.done():
+            return None
+        return [address[:2] for *_, address in answer.result()]
     except OSError as ex:
         return ex
-    return [address[:2] for *_, address in found]
+    finally:
+        answer.cancel()
     # unasync: end
