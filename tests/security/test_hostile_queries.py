@@ -274,7 +274,7 @@ VALUES = {
     "int4": (23, b"zzz", "int"),
     "int4, empty": (23, b"", "int"),
     "float8": (701, b"1.2.3", "float8"),
-    "numeric": (1700, b"1e", "numeric"),
+    "numeric": (1700, b"1e", "not a number that Decimal"),
     "bool": (16, b"maybe", "bool"),
     "uuid": (2950, b"0123", "uuid"),
     "date": (1082, b"2020-13-45", "date"),
