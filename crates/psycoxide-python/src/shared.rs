@@ -185,7 +185,10 @@ impl Shared {
 
     /// The reason of the loss, if nobody has been told yet.
     pub fn take_farewell(&self) -> Option<Error> {
-        self.farewell.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.farewell
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Closes in good order, on behalf of the user.

@@ -144,7 +144,10 @@ impl CursorBase {
     fn _has_more(&self) -> PyResult<bool> {
         self.check_fetchable()?;
         let inner = self.lock();
-        let rows = inner.results.current().map_or(0, |result| result.rows.len());
+        let rows = inner
+            .results
+            .current()
+            .map_or(0, |result| result.rows.len());
         Ok(inner.results.position() < rows)
     }
 
