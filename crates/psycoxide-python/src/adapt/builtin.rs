@@ -17,1615 +17,327 @@ use super::registry::{ClassRef, DumperClass, LoaderClass, Registry};
 
 use Format::{Binary, Text};
 
-/// A dumper: its class's module and name, its codec.
-type Dumper = (&'static str, &'static str, DumpKind, Format, Oid);
-/// A loader: the type, the class's module and name, its codec.
-type LoaderEntry = (Oid, &'static str, &'static str, LoadKind, Format);
+/// A dumper for values of a Python class: the class, the module of the dumpers, their names in
+/// text and in binary (empty for none), their codec, what each writes, and the automatic choice.
+type DumperRow = (
+    &'static str,
+    &'static str,
+    [&'static str; 2],
+    DumpKind,
+    [Oid; 2],
+    Format,
+);
+/// A loader for a type: the type, the module of the loaders, and for text and binary their name
+/// and codec.
+type LoaderRow = (Oid, &'static str, [(&'static str, LoadKind); 2]);
 
 const LIST: DumpKind = DumpKind::List {
     element: 0,
     delimiter: b',',
 };
 
-/// For each Python class its dumpers; the last one is the automatic choice.
-const DUMPERS: &[(&str, &[Dumper])] = &[
-    (
-        "psycoxide.types.range.Range",
-        &[
-            (
-                "range",
-                "RangeBinaryDumper",
-                DumpKind::Range { subtype: 0 },
-                Binary,
-                0,
-            ),
-            (
-                "range",
-                "RangeDumper",
-                DumpKind::Range { subtype: 0 },
-                Text,
-                0,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.range.Int4Range",
-        &[
-            (
-                "range",
-                "Int4RangeDumper",
-                DumpKind::Range { subtype: oid::INT4 },
-                Text,
-                oid::INT4RANGE,
-            ),
-            (
-                "range",
-                "Int4RangeBinaryDumper",
-                DumpKind::Range { subtype: oid::INT4 },
-                Binary,
-                oid::INT4RANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.range.Int8Range",
-        &[
-            (
-                "range",
-                "Int8RangeDumper",
-                DumpKind::Range { subtype: oid::INT8 },
-                Text,
-                oid::INT8RANGE,
-            ),
-            (
-                "range",
-                "Int8RangeBinaryDumper",
-                DumpKind::Range { subtype: oid::INT8 },
-                Binary,
-                oid::INT8RANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.range.NumericRange",
-        &[
-            (
-                "range",
-                "NumericRangeDumper",
-                DumpKind::Range {
-                    subtype: oid::NUMERIC,
-                },
-                Text,
-                oid::NUMRANGE,
-            ),
-            (
-                "range",
-                "NumericRangeBinaryDumper",
-                DumpKind::Range {
-                    subtype: oid::NUMERIC,
-                },
-                Binary,
-                oid::NUMRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.range.DateRange",
-        &[
-            (
-                "range",
-                "DateRangeDumper",
-                DumpKind::Range { subtype: oid::DATE },
-                Text,
-                oid::DATERANGE,
-            ),
-            (
-                "range",
-                "DateRangeBinaryDumper",
-                DumpKind::Range { subtype: oid::DATE },
-                Binary,
-                oid::DATERANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.range.TimestampRange",
-        &[
-            (
-                "range",
-                "TimestampRangeDumper",
-                DumpKind::Range {
-                    subtype: oid::TIMESTAMP,
-                },
-                Text,
-                oid::TSRANGE,
-            ),
-            (
-                "range",
-                "TimestampRangeBinaryDumper",
-                DumpKind::Range {
-                    subtype: oid::TIMESTAMP,
-                },
-                Binary,
-                oid::TSRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.range.TimestamptzRange",
-        &[
-            (
-                "range",
-                "TimestamptzRangeDumper",
-                DumpKind::Range {
-                    subtype: oid::TIMESTAMPTZ,
-                },
-                Text,
-                oid::TSTZRANGE,
-            ),
-            (
-                "range",
-                "TimestamptzRangeBinaryDumper",
-                DumpKind::Range {
-                    subtype: oid::TIMESTAMPTZ,
-                },
-                Binary,
-                oid::TSTZRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.multirange.Multirange",
-        &[
-            (
-                "multirange",
-                "MultirangeBinaryDumper",
-                DumpKind::Multirange { subtype: 0 },
-                Binary,
-                0,
-            ),
-            (
-                "multirange",
-                "MultirangeDumper",
-                DumpKind::Multirange { subtype: 0 },
-                Text,
-                0,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.multirange.Int4Multirange",
-        &[
-            (
-                "multirange",
-                "Int4MultirangeDumper",
-                DumpKind::Multirange { subtype: oid::INT4 },
-                Text,
-                oid::INT4MULTIRANGE,
-            ),
-            (
-                "multirange",
-                "Int4MultirangeBinaryDumper",
-                DumpKind::Multirange { subtype: oid::INT4 },
-                Binary,
-                oid::INT4MULTIRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.multirange.Int8Multirange",
-        &[
-            (
-                "multirange",
-                "Int8MultirangeDumper",
-                DumpKind::Multirange { subtype: oid::INT8 },
-                Text,
-                oid::INT8MULTIRANGE,
-            ),
-            (
-                "multirange",
-                "Int8MultirangeBinaryDumper",
-                DumpKind::Multirange { subtype: oid::INT8 },
-                Binary,
-                oid::INT8MULTIRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.multirange.NumericMultirange",
-        &[
-            (
-                "multirange",
-                "NumericMultirangeDumper",
-                DumpKind::Multirange {
-                    subtype: oid::NUMERIC,
-                },
-                Text,
-                oid::NUMMULTIRANGE,
-            ),
-            (
-                "multirange",
-                "NumericMultirangeBinaryDumper",
-                DumpKind::Multirange {
-                    subtype: oid::NUMERIC,
-                },
-                Binary,
-                oid::NUMMULTIRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.multirange.DateMultirange",
-        &[
-            (
-                "multirange",
-                "DateMultirangeDumper",
-                DumpKind::Multirange { subtype: oid::DATE },
-                Text,
-                oid::DATEMULTIRANGE,
-            ),
-            (
-                "multirange",
-                "DateMultirangeBinaryDumper",
-                DumpKind::Multirange { subtype: oid::DATE },
-                Binary,
-                oid::DATEMULTIRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.multirange.TimestampMultirange",
-        &[
-            (
-                "multirange",
-                "TimestampMultirangeDumper",
-                DumpKind::Multirange {
-                    subtype: oid::TIMESTAMP,
-                },
-                Text,
-                oid::TSMULTIRANGE,
-            ),
-            (
-                "multirange",
-                "TimestampMultirangeBinaryDumper",
-                DumpKind::Multirange {
-                    subtype: oid::TIMESTAMP,
-                },
-                Binary,
-                oid::TSMULTIRANGE,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.multirange.TimestamptzMultirange",
-        &[
-            (
-                "multirange",
-                "TimestamptzMultirangeDumper",
-                DumpKind::Multirange {
-                    subtype: oid::TIMESTAMPTZ,
-                },
-                Text,
-                oid::TSTZMULTIRANGE,
-            ),
-            (
-                "multirange",
-                "TimestamptzMultirangeBinaryDumper",
-                DumpKind::Multirange {
-                    subtype: oid::TIMESTAMPTZ,
-                },
-                Binary,
-                oid::TSTZMULTIRANGE,
-            ),
-        ],
-    ),
-    (
-        "ipaddress.IPv4Address",
-        &[
-            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
-            (
-                "net",
-                "AddressBinaryDumper",
-                DumpKind::Inet,
-                Binary,
-                oid::INET,
-            ),
-        ],
-    ),
-    (
-        "ipaddress.IPv4Interface",
-        &[
-            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
-            (
-                "net",
-                "InterfaceBinaryDumper",
-                DumpKind::Inet,
-                Binary,
-                oid::INET,
-            ),
-        ],
-    ),
-    (
-        "ipaddress.IPv4Network",
-        &[
-            ("net", "NetworkDumper", DumpKind::Network, Text, oid::CIDR),
-            (
-                "net",
-                "NetworkBinaryDumper",
-                DumpKind::Network,
-                Binary,
-                oid::CIDR,
-            ),
-        ],
-    ),
-    (
-        "ipaddress.IPv6Address",
-        &[
-            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
-            (
-                "net",
-                "AddressBinaryDumper",
-                DumpKind::Inet,
-                Binary,
-                oid::INET,
-            ),
-        ],
-    ),
-    (
-        "ipaddress.IPv6Interface",
-        &[
-            ("net", "InterfaceDumper", DumpKind::Inet, Text, oid::INET),
-            (
-                "net",
-                "InterfaceBinaryDumper",
-                DumpKind::Inet,
-                Binary,
-                oid::INET,
-            ),
-        ],
-    ),
-    (
-        "ipaddress.IPv6Network",
-        &[
-            ("net", "NetworkDumper", DumpKind::Network, Text, oid::CIDR),
-            (
-                "net",
-                "NetworkBinaryDumper",
-                DumpKind::Network,
-                Binary,
-                oid::CIDR,
-            ),
-        ],
-    ),
-    (
-        "builtins.tuple",
-        &[("composite", "TupleDumper", DumpKind::Tuple, Text, 0)],
-    ),
-    (
-        "psycoxide.dbapi20.Binary",
-        &[
-            (
-                "..dbapi20",
-                "BinaryTextDumper",
-                DumpKind::BinaryWrapper,
-                Text,
-                oid::BYTEA,
-            ),
-            (
-                "..dbapi20",
-                "BinaryBinaryDumper",
-                DumpKind::BinaryWrapper,
-                Binary,
-                oid::BYTEA,
-            ),
-        ],
-    ),
-    (
-        "numpy.int8",
-        &[
-            ("numpy", "NPInt16Dumper", DumpKind::Int2, Text, oid::INT2),
-            (
-                "numpy",
-                "NPInt16BinaryDumper",
-                DumpKind::Int2,
-                Binary,
-                oid::INT2,
-            ),
-        ],
-    ),
-    (
-        "numpy.int16",
-        &[
-            ("numpy", "NPInt16Dumper", DumpKind::Int2, Text, oid::INT2),
-            (
-                "numpy",
-                "NPInt16BinaryDumper",
-                DumpKind::Int2,
-                Binary,
-                oid::INT2,
-            ),
-        ],
-    ),
-    (
-        "numpy.uint8",
-        &[
-            ("numpy", "NPInt16Dumper", DumpKind::Int2, Text, oid::INT2),
-            (
-                "numpy",
-                "NPInt16BinaryDumper",
-                DumpKind::Int2,
-                Binary,
-                oid::INT2,
-            ),
-        ],
-    ),
-    (
-        "numpy.int32",
-        &[
-            ("numpy", "NPInt32Dumper", DumpKind::Int4, Text, oid::INT4),
-            (
-                "numpy",
-                "NPInt32BinaryDumper",
-                DumpKind::Int4,
-                Binary,
-                oid::INT4,
-            ),
-        ],
-    ),
-    (
-        "numpy.uint16",
-        &[
-            ("numpy", "NPInt32Dumper", DumpKind::Int4, Text, oid::INT4),
-            (
-                "numpy",
-                "NPInt32BinaryDumper",
-                DumpKind::Int4,
-                Binary,
-                oid::INT4,
-            ),
-        ],
-    ),
-    (
-        "numpy.int64",
-        &[
-            ("numpy", "NPInt64Dumper", DumpKind::Int8, Text, oid::INT8),
-            (
-                "numpy",
-                "NPInt64BinaryDumper",
-                DumpKind::Int8,
-                Binary,
-                oid::INT8,
-            ),
-        ],
-    ),
-    (
-        "numpy.longlong",
-        &[
-            ("numpy", "NPInt64Dumper", DumpKind::Int8, Text, oid::INT8),
-            (
-                "numpy",
-                "NPInt64BinaryDumper",
-                DumpKind::Int8,
-                Binary,
-                oid::INT8,
-            ),
-        ],
-    ),
-    (
-        "numpy.uint32",
-        &[
-            ("numpy", "NPInt64Dumper", DumpKind::Int8, Text, oid::INT8),
-            (
-                "numpy",
-                "NPInt64BinaryDumper",
-                DumpKind::Int8,
-                Binary,
-                oid::INT8,
-            ),
-        ],
-    ),
-    (
-        "numpy.uint64",
-        &[
-            (
-                "numpy",
-                "NPNumericDumper",
-                DumpKind::IntNumeric,
-                Text,
-                oid::NUMERIC,
-            ),
-            (
-                "numpy",
-                "NPNumericBinaryDumper",
-                DumpKind::IntNumeric,
-                Binary,
-                oid::NUMERIC,
-            ),
-        ],
-    ),
-    (
-        "numpy.ulonglong",
-        &[
-            (
-                "numpy",
-                "NPNumericDumper",
-                DumpKind::IntNumeric,
-                Text,
-                oid::NUMERIC,
-            ),
-            (
-                "numpy",
-                "NPNumericBinaryDumper",
-                DumpKind::IntNumeric,
-                Binary,
-                oid::NUMERIC,
-            ),
-        ],
-    ),
-    (
-        "numpy.bool",
-        &[
-            ("bool", "BoolDumper", DumpKind::Bool, Text, oid::BOOL),
-            (
-                "bool",
-                "BoolBinaryDumper",
-                DumpKind::Bool,
-                Binary,
-                oid::BOOL,
-            ),
-        ],
-    ),
-    (
-        "numpy.bool_",
-        &[
-            ("bool", "BoolDumper", DumpKind::Bool, Text, oid::BOOL),
-            (
-                "bool",
-                "BoolBinaryDumper",
-                DumpKind::Bool,
-                Binary,
-                oid::BOOL,
-            ),
-        ],
-    ),
-    (
-        "numpy.float16",
-        &[
-            (
-                "numeric",
-                "Float4Dumper",
-                DumpKind::Float4,
-                Text,
-                oid::FLOAT4,
-            ),
-            (
-                "numeric",
-                "Float4BinaryDumper",
-                DumpKind::Float4,
-                Binary,
-                oid::FLOAT4,
-            ),
-        ],
-    ),
-    (
-        "numpy.float32",
-        &[
-            (
-                "numeric",
-                "Float4Dumper",
-                DumpKind::Float4,
-                Text,
-                oid::FLOAT4,
-            ),
-            (
-                "numeric",
-                "Float4BinaryDumper",
-                DumpKind::Float4,
-                Binary,
-                oid::FLOAT4,
-            ),
-        ],
-    ),
-    (
-        "numpy.float64",
-        &[
-            (
-                "numeric",
-                "FloatDumper",
-                DumpKind::Float8,
-                Text,
-                oid::FLOAT8,
-            ),
-            (
-                "numeric",
-                "FloatBinaryDumper",
-                DumpKind::Float8,
-                Binary,
-                oid::FLOAT8,
-            ),
-        ],
-    ),
-    (
-        "builtins.NoneType",
-        &[("none", "NoneDumper", DumpKind::None, Text, 0)],
-    ),
-    (
-        "builtins.bool",
-        &[
-            ("bool", "BoolDumper", DumpKind::Bool, Text, oid::BOOL),
-            (
-                "bool",
-                "BoolBinaryDumper",
-                DumpKind::Bool,
-                Binary,
-                oid::BOOL,
-            ),
-        ],
-    ),
-    (
-        "builtins.int",
-        &[
-            ("numeric", "IntDumper", DumpKind::Int, Text, 0),
-            ("numeric", "IntBinaryDumper", DumpKind::Int, Binary, 0),
-        ],
-    ),
-    (
-        "builtins.float",
-        &[
-            (
-                "numeric",
-                "FloatDumper",
-                DumpKind::Float8,
-                Text,
-                oid::FLOAT8,
-            ),
-            (
-                "numeric",
-                "FloatBinaryDumper",
-                DumpKind::Float8,
-                Binary,
-                oid::FLOAT8,
-            ),
-        ],
-    ),
-    (
-        "builtins.str",
-        &[
-            (
-                "string",
-                "StrBinaryDumper",
-                DumpKind::Str,
-                Binary,
-                oid::TEXT,
-            ),
-            ("string", "StrDumperUnknown", DumpKind::Str, Text, 0),
-        ],
-    ),
-    ("builtins.bytes", BYTES),
-    ("builtins.bytearray", BYTES),
-    ("builtins.memoryview", BYTES),
-    (
-        "builtins.list",
-        &[
-            ("array", "ListBinaryDumper", LIST, Binary, 0),
-            ("array", "ListDumper", LIST, Text, 0),
-        ],
-    ),
-    (
-        "datetime.date",
-        &[
-            ("datetime", "DateDumper", DumpKind::Date, Text, oid::DATE),
-            (
-                "datetime",
-                "DateBinaryDumper",
-                DumpKind::Date,
-                Binary,
-                oid::DATE,
-            ),
-        ],
-    ),
-    (
-        "datetime.time",
-        &[
-            ("datetime", "TimeDumper", DumpKind::Time, Text, oid::TIME),
-            (
-                "datetime",
-                "TimeBinaryDumper",
-                DumpKind::Time,
-                Binary,
-                oid::TIME,
-            ),
-        ],
-    ),
-    (
-        "datetime.datetime",
-        &[
-            (
-                "datetime",
-                "DatetimeDumper",
-                DumpKind::Datetime,
-                Text,
-                oid::TIMESTAMPTZ,
-            ),
-            (
-                "datetime",
-                "DatetimeBinaryDumper",
-                DumpKind::Datetime,
-                Binary,
-                oid::TIMESTAMPTZ,
-            ),
-        ],
-    ),
-    (
-        "datetime.timedelta",
-        &[
-            (
-                "datetime",
-                "TimedeltaDumper",
-                DumpKind::Timedelta,
-                Text,
-                oid::INTERVAL,
-            ),
-            (
-                "datetime",
-                "TimedeltaBinaryDumper",
-                DumpKind::Timedelta,
-                Binary,
-                oid::INTERVAL,
-            ),
-        ],
-    ),
-    (
-        "decimal.Decimal",
-        &[
-            (
-                "numeric",
-                "DecimalBinaryDumper",
-                DumpKind::Decimal,
-                Binary,
-                oid::NUMERIC,
-            ),
-            (
-                "numeric",
-                "DecimalDumper",
-                DumpKind::Decimal,
-                Text,
-                oid::NUMERIC,
-            ),
-        ],
-    ),
-    (
-        "uuid.UUID",
-        &[
-            ("uuid", "UUIDDumper", DumpKind::Uuid, Text, oid::UUID),
-            (
-                "uuid",
-                "UUIDBinaryDumper",
-                DumpKind::Uuid,
-                Binary,
-                oid::UUID,
-            ),
-        ],
-    ),
-    (
-        "enum.Enum",
-        &[
-            ("enum", "EnumBinaryDumper", DumpKind::Enum, Binary, 0),
-            ("enum", "EnumDumper", DumpKind::Enum, Text, 0),
-        ],
-    ),
-    (
-        "psycoxide.types.json.Json",
-        &[
-            (
-                "json",
-                "JsonBinaryDumper",
-                DumpKind::Json,
-                Binary,
-                oid::JSON,
-            ),
-            ("json", "JsonDumper", DumpKind::Json, Text, oid::JSON),
-        ],
-    ),
-    (
-        "psycoxide.types.json.Jsonb",
-        &[
-            (
-                "json",
-                "JsonbBinaryDumper",
-                DumpKind::Jsonb,
-                Binary,
-                oid::JSONB,
-            ),
-            ("json", "JsonbDumper", DumpKind::Jsonb, Text, oid::JSONB),
-        ],
-    ),
-    (
-        "psycoxide.types.numeric.Int2",
-        &[
-            ("numeric", "Int2Dumper", DumpKind::Int2, Text, oid::INT2),
-            (
-                "numeric",
-                "Int2BinaryDumper",
-                DumpKind::Int2,
-                Binary,
-                oid::INT2,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.numeric.Int4",
-        &[
-            ("numeric", "Int4Dumper", DumpKind::Int4, Text, oid::INT4),
-            (
-                "numeric",
-                "Int4BinaryDumper",
-                DumpKind::Int4,
-                Binary,
-                oid::INT4,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.numeric.Int8",
-        &[
-            ("numeric", "Int8Dumper", DumpKind::Int8, Text, oid::INT8),
-            (
-                "numeric",
-                "Int8BinaryDumper",
-                DumpKind::Int8,
-                Binary,
-                oid::INT8,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.numeric.IntNumeric",
-        &[(
-            "numeric",
-            "IntNumericDumper",
-            DumpKind::IntNumeric,
-            Text,
-            oid::NUMERIC,
-        )],
-    ),
-    (
-        "psycoxide.types.numeric.Oid",
-        &[
-            ("numeric", "OidDumper", DumpKind::ObjectId, Text, oid::OID),
-            (
-                "numeric",
-                "OidBinaryDumper",
-                DumpKind::ObjectId,
-                Binary,
-                oid::OID,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.numeric.Float4",
-        &[
-            (
-                "numeric",
-                "Float4Dumper",
-                DumpKind::Float4,
-                Text,
-                oid::FLOAT4,
-            ),
-            (
-                "numeric",
-                "Float4BinaryDumper",
-                DumpKind::Float4,
-                Binary,
-                oid::FLOAT4,
-            ),
-        ],
-    ),
-    (
-        "psycoxide.types.numeric.Float8",
-        &[
-            (
-                "numeric",
-                "FloatDumper",
-                DumpKind::Float8,
-                Text,
-                oid::FLOAT8,
-            ),
-            (
-                "numeric",
-                "FloatBinaryDumper",
-                DumpKind::Float8,
-                Binary,
-                oid::FLOAT8,
-            ),
-        ],
-    ),
-];
+const fn range(subtype: Oid) -> DumpKind {
+    DumpKind::Range { subtype }
+}
 
-const BYTES: &[Dumper] = &[
-    ("string", "BytesDumper", DumpKind::Bytes, Text, oid::BYTEA),
-    (
-        "string",
-        "BytesBinaryDumper",
-        DumpKind::Bytes,
-        Binary,
-        oid::BYTEA,
-    ),
+const fn multirange(subtype: Oid) -> DumpKind {
+    DumpKind::Multirange { subtype }
+}
+
+const fn scalar(scalar: Scalar) -> LoadKind {
+    LoadKind::Scalar(scalar)
+}
+
+/// Where several write the same type, the last one is found by it.
+#[rustfmt::skip]
+const DUMPERS: &[DumperRow] = &[
+    ("psycoxide.types.range.Range", "range", ["RangeDumper", "RangeBinaryDumper"], range(0), [0, 0], Text),
+    ("psycoxide.types.range.Int4Range", "range", ["Int4RangeDumper", "Int4RangeBinaryDumper"], range(oid::INT4), [oid::INT4RANGE, oid::INT4RANGE], Binary),
+    ("psycoxide.types.range.Int8Range", "range", ["Int8RangeDumper", "Int8RangeBinaryDumper"], range(oid::INT8), [oid::INT8RANGE, oid::INT8RANGE], Binary),
+    ("psycoxide.types.range.NumericRange", "range", ["NumericRangeDumper", "NumericRangeBinaryDumper"], range(oid::NUMERIC), [oid::NUMRANGE, oid::NUMRANGE], Binary),
+    ("psycoxide.types.range.DateRange", "range", ["DateRangeDumper", "DateRangeBinaryDumper"], range(oid::DATE), [oid::DATERANGE, oid::DATERANGE], Binary),
+    ("psycoxide.types.range.TimestampRange", "range", ["TimestampRangeDumper", "TimestampRangeBinaryDumper"], range(oid::TIMESTAMP), [oid::TSRANGE, oid::TSRANGE], Binary),
+    ("psycoxide.types.range.TimestamptzRange", "range", ["TimestamptzRangeDumper", "TimestamptzRangeBinaryDumper"], range(oid::TIMESTAMPTZ), [oid::TSTZRANGE, oid::TSTZRANGE], Binary),
+    ("psycoxide.types.multirange.Multirange", "multirange", ["MultirangeDumper", "MultirangeBinaryDumper"], multirange(0), [0, 0], Text),
+    ("psycoxide.types.multirange.Int4Multirange", "multirange", ["Int4MultirangeDumper", "Int4MultirangeBinaryDumper"], multirange(oid::INT4), [oid::INT4MULTIRANGE, oid::INT4MULTIRANGE], Binary),
+    ("psycoxide.types.multirange.Int8Multirange", "multirange", ["Int8MultirangeDumper", "Int8MultirangeBinaryDumper"], multirange(oid::INT8), [oid::INT8MULTIRANGE, oid::INT8MULTIRANGE], Binary),
+    ("psycoxide.types.multirange.NumericMultirange", "multirange", ["NumericMultirangeDumper", "NumericMultirangeBinaryDumper"], multirange(oid::NUMERIC), [oid::NUMMULTIRANGE, oid::NUMMULTIRANGE], Binary),
+    ("psycoxide.types.multirange.DateMultirange", "multirange", ["DateMultirangeDumper", "DateMultirangeBinaryDumper"], multirange(oid::DATE), [oid::DATEMULTIRANGE, oid::DATEMULTIRANGE], Binary),
+    ("psycoxide.types.multirange.TimestampMultirange", "multirange", ["TimestampMultirangeDumper", "TimestampMultirangeBinaryDumper"], multirange(oid::TIMESTAMP), [oid::TSMULTIRANGE, oid::TSMULTIRANGE], Binary),
+    ("psycoxide.types.multirange.TimestamptzMultirange", "multirange", ["TimestamptzMultirangeDumper", "TimestamptzMultirangeBinaryDumper"], multirange(oid::TIMESTAMPTZ), [oid::TSTZMULTIRANGE, oid::TSTZMULTIRANGE], Binary),
+    ("ipaddress.IPv4Address", "net", ["InterfaceDumper", "AddressBinaryDumper"], DumpKind::Inet, [oid::INET, oid::INET], Binary),
+    ("ipaddress.IPv4Interface", "net", ["InterfaceDumper", "InterfaceBinaryDumper"], DumpKind::Inet, [oid::INET, oid::INET], Binary),
+    ("ipaddress.IPv4Network", "net", ["NetworkDumper", "NetworkBinaryDumper"], DumpKind::Network, [oid::CIDR, oid::CIDR], Binary),
+    ("ipaddress.IPv6Address", "net", ["InterfaceDumper", "AddressBinaryDumper"], DumpKind::Inet, [oid::INET, oid::INET], Binary),
+    ("ipaddress.IPv6Interface", "net", ["InterfaceDumper", "InterfaceBinaryDumper"], DumpKind::Inet, [oid::INET, oid::INET], Binary),
+    ("ipaddress.IPv6Network", "net", ["NetworkDumper", "NetworkBinaryDumper"], DumpKind::Network, [oid::CIDR, oid::CIDR], Binary),
+    ("builtins.tuple", "composite", ["TupleDumper", ""], DumpKind::Tuple, [0, 0], Text),
+    ("psycoxide.dbapi20.Binary", "..dbapi20", ["BinaryTextDumper", "BinaryBinaryDumper"], DumpKind::BinaryWrapper, [oid::BYTEA, oid::BYTEA], Binary),
+    ("numpy.int8", "numpy", ["NPInt16Dumper", "NPInt16BinaryDumper"], DumpKind::Int2, [oid::INT2, oid::INT2], Binary),
+    ("numpy.int16", "numpy", ["NPInt16Dumper", "NPInt16BinaryDumper"], DumpKind::Int2, [oid::INT2, oid::INT2], Binary),
+    ("numpy.uint8", "numpy", ["NPInt16Dumper", "NPInt16BinaryDumper"], DumpKind::Int2, [oid::INT2, oid::INT2], Binary),
+    ("numpy.int32", "numpy", ["NPInt32Dumper", "NPInt32BinaryDumper"], DumpKind::Int4, [oid::INT4, oid::INT4], Binary),
+    ("numpy.uint16", "numpy", ["NPInt32Dumper", "NPInt32BinaryDumper"], DumpKind::Int4, [oid::INT4, oid::INT4], Binary),
+    ("numpy.int64", "numpy", ["NPInt64Dumper", "NPInt64BinaryDumper"], DumpKind::Int8, [oid::INT8, oid::INT8], Binary),
+    ("numpy.longlong", "numpy", ["NPInt64Dumper", "NPInt64BinaryDumper"], DumpKind::Int8, [oid::INT8, oid::INT8], Binary),
+    ("numpy.uint32", "numpy", ["NPInt64Dumper", "NPInt64BinaryDumper"], DumpKind::Int8, [oid::INT8, oid::INT8], Binary),
+    ("numpy.uint64", "numpy", ["NPNumericDumper", "NPNumericBinaryDumper"], DumpKind::IntNumeric, [oid::NUMERIC, oid::NUMERIC], Binary),
+    ("numpy.ulonglong", "numpy", ["NPNumericDumper", "NPNumericBinaryDumper"], DumpKind::IntNumeric, [oid::NUMERIC, oid::NUMERIC], Binary),
+    ("numpy.bool", "bool", ["BoolDumper", "BoolBinaryDumper"], DumpKind::Bool, [oid::BOOL, oid::BOOL], Binary),
+    ("numpy.bool_", "bool", ["BoolDumper", "BoolBinaryDumper"], DumpKind::Bool, [oid::BOOL, oid::BOOL], Binary),
+    ("numpy.float16", "numeric", ["Float4Dumper", "Float4BinaryDumper"], DumpKind::Float4, [oid::FLOAT4, oid::FLOAT4], Binary),
+    ("numpy.float32", "numeric", ["Float4Dumper", "Float4BinaryDumper"], DumpKind::Float4, [oid::FLOAT4, oid::FLOAT4], Binary),
+    ("numpy.float64", "numeric", ["FloatDumper", "FloatBinaryDumper"], DumpKind::Float8, [oid::FLOAT8, oid::FLOAT8], Binary),
+    ("builtins.NoneType", "none", ["NoneDumper", ""], DumpKind::None, [0, 0], Text),
+    ("builtins.bool", "bool", ["BoolDumper", "BoolBinaryDumper"], DumpKind::Bool, [oid::BOOL, oid::BOOL], Binary),
+    ("builtins.int", "numeric", ["IntDumper", "IntBinaryDumper"], DumpKind::Int, [0, 0], Binary),
+    ("builtins.float", "numeric", ["FloatDumper", "FloatBinaryDumper"], DumpKind::Float8, [oid::FLOAT8, oid::FLOAT8], Binary),
+    ("builtins.str", "string", ["StrDumperUnknown", "StrBinaryDumper"], DumpKind::Str, [0, oid::TEXT], Text),
+    ("builtins.bytes", "string", ["BytesDumper", "BytesBinaryDumper"], DumpKind::Bytes, [oid::BYTEA, oid::BYTEA], Binary),
+    ("builtins.bytearray", "string", ["BytesDumper", "BytesBinaryDumper"], DumpKind::Bytes, [oid::BYTEA, oid::BYTEA], Binary),
+    ("builtins.memoryview", "string", ["BytesDumper", "BytesBinaryDumper"], DumpKind::Bytes, [oid::BYTEA, oid::BYTEA], Binary),
+    ("builtins.list", "array", ["ListDumper", "ListBinaryDumper"], LIST, [0, 0], Text),
+    ("datetime.date", "datetime", ["DateDumper", "DateBinaryDumper"], DumpKind::Date, [oid::DATE, oid::DATE], Binary),
+    ("datetime.time", "datetime", ["TimeDumper", "TimeBinaryDumper"], DumpKind::Time, [oid::TIME, oid::TIME], Binary),
+    ("datetime.datetime", "datetime", ["DatetimeDumper", "DatetimeBinaryDumper"], DumpKind::Datetime, [oid::TIMESTAMPTZ, oid::TIMESTAMPTZ], Binary),
+    ("datetime.timedelta", "datetime", ["TimedeltaDumper", "TimedeltaBinaryDumper"], DumpKind::Timedelta, [oid::INTERVAL, oid::INTERVAL], Binary),
+    ("decimal.Decimal", "numeric", ["DecimalDumper", "DecimalBinaryDumper"], DumpKind::Decimal, [oid::NUMERIC, oid::NUMERIC], Text),
+    ("uuid.UUID", "uuid", ["UUIDDumper", "UUIDBinaryDumper"], DumpKind::Uuid, [oid::UUID, oid::UUID], Binary),
+    ("enum.Enum", "enum", ["EnumDumper", "EnumBinaryDumper"], DumpKind::Enum, [0, 0], Text),
+    ("psycoxide.types.json.Json", "json", ["JsonDumper", "JsonBinaryDumper"], DumpKind::Json, [oid::JSON, oid::JSON], Text),
+    ("psycoxide.types.json.Jsonb", "json", ["JsonbDumper", "JsonbBinaryDumper"], DumpKind::Jsonb, [oid::JSONB, oid::JSONB], Text),
+    ("psycoxide.types.numeric.Int2", "numeric", ["Int2Dumper", "Int2BinaryDumper"], DumpKind::Int2, [oid::INT2, oid::INT2], Binary),
+    ("psycoxide.types.numeric.Int4", "numeric", ["Int4Dumper", "Int4BinaryDumper"], DumpKind::Int4, [oid::INT4, oid::INT4], Binary),
+    ("psycoxide.types.numeric.Int8", "numeric", ["Int8Dumper", "Int8BinaryDumper"], DumpKind::Int8, [oid::INT8, oid::INT8], Binary),
+    ("psycoxide.types.numeric.IntNumeric", "numeric", ["IntNumericDumper", ""], DumpKind::IntNumeric, [oid::NUMERIC, oid::NUMERIC], Text),
+    ("psycoxide.types.numeric.Oid", "numeric", ["OidDumper", "OidBinaryDumper"], DumpKind::ObjectId, [oid::OID, oid::OID], Binary),
+    ("psycoxide.types.numeric.Float4", "numeric", ["Float4Dumper", "Float4BinaryDumper"], DumpKind::Float4, [oid::FLOAT4, oid::FLOAT4], Binary),
+    ("psycoxide.types.numeric.Float8", "numeric", ["FloatDumper", "FloatBinaryDumper"], DumpKind::Float8, [oid::FLOAT8, oid::FLOAT8], Binary),
 ];
 
 /// Dumpers that are found by what they write, besides those above.
-const DUMPERS_BY_OID: &[Dumper] = &[
+#[rustfmt::skip]
+const DUMPERS_BY_OID: &[(&str, &str, DumpKind, Format, Oid)] = &[
     ("net", "InetBinaryDumper", DumpKind::Inet, Binary, oid::INET),
     ("string", "StrDumper", DumpKind::Str, Text, oid::TEXT),
-    (
-        "string",
-        "StrDumperVarchar",
-        DumpKind::Str,
-        Text,
-        oid::VARCHAR,
-    ),
-    (
-        "string",
-        "StrBinaryDumperVarchar",
-        DumpKind::Str,
-        Binary,
-        oid::VARCHAR,
-    ),
+    ("string", "StrDumperVarchar", DumpKind::Str, Text, oid::VARCHAR),
+    ("string", "StrBinaryDumperVarchar", DumpKind::Str, Binary, oid::VARCHAR),
     ("string", "StrDumperName", DumpKind::Str, Text, oid::NAME),
-    (
-        "string",
-        "StrBinaryDumperName",
-        DumpKind::Str,
-        Binary,
-        oid::NAME,
-    ),
-    (
-        "datetime",
-        "TimeTzDumper",
-        DumpKind::TimeTz,
-        Text,
-        oid::TIMETZ,
-    ),
-    (
-        "datetime",
-        "TimeTzBinaryDumper",
-        DumpKind::TimeTz,
-        Binary,
-        oid::TIMETZ,
-    ),
-    (
-        "datetime",
-        "DatetimeNoTzDumper",
-        DumpKind::DatetimeNoTz,
-        Text,
-        oid::TIMESTAMP,
-    ),
-    (
-        "datetime",
-        "DatetimeNoTzBinaryDumper",
-        DumpKind::DatetimeNoTz,
-        Binary,
-        oid::TIMESTAMP,
-    ),
-    (
-        "numeric",
-        "NumericDumper",
-        DumpKind::Numeric,
-        Text,
-        oid::NUMERIC,
-    ),
-    (
-        "numeric",
-        "NumericBinaryDumper",
-        DumpKind::Numeric,
-        Binary,
-        oid::NUMERIC,
-    ),
+    ("string", "StrBinaryDumperName", DumpKind::Str, Binary, oid::NAME),
+    ("datetime", "TimeTzDumper", DumpKind::TimeTz, Text, oid::TIMETZ),
+    ("datetime", "TimeTzBinaryDumper", DumpKind::TimeTz, Binary, oid::TIMETZ),
+    ("datetime", "DatetimeNoTzDumper", DumpKind::DatetimeNoTz, Text, oid::TIMESTAMP),
+    ("datetime", "DatetimeNoTzBinaryDumper", DumpKind::DatetimeNoTz, Binary, oid::TIMESTAMP),
+    ("numeric", "NumericDumper", DumpKind::Numeric, Text, oid::NUMERIC),
+    ("numeric", "NumericBinaryDumper", DumpKind::Numeric, Binary, oid::NUMERIC),
 ];
 
-const LOADERS: &[LoaderEntry] = &[
-    (
-        0,
-        "string",
-        "TextLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Text,
-    ),
-    (
-        0,
-        "string",
-        "ByteaBinaryLoader",
-        LoadKind::Scalar(Scalar::Bytea),
-        Binary,
-    ),
-    (
-        oid::BPCHAR,
-        "string",
-        "TextLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Text,
-    ),
-    (
-        oid::BPCHAR,
-        "string",
-        "TextBinaryLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Binary,
-    ),
-    (
-        oid::NAME,
-        "string",
-        "TextLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Text,
-    ),
-    (
-        oid::NAME,
-        "string",
-        "TextBinaryLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Binary,
-    ),
-    (
-        oid::TEXT,
-        "string",
-        "TextLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Text,
-    ),
-    (
-        oid::TEXT,
-        "string",
-        "TextBinaryLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Binary,
-    ),
-    (
-        oid::VARCHAR,
-        "string",
-        "TextLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Text,
-    ),
-    (
-        oid::VARCHAR,
-        "string",
-        "TextBinaryLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Binary,
-    ),
-    (
-        oid::CHAR,
-        "string",
-        "TextLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Text,
-    ),
-    (
-        oid::CHAR,
-        "string",
-        "TextBinaryLoader",
-        LoadKind::Scalar(Scalar::Text),
-        Binary,
-    ),
-    (
-        oid::BYTEA,
-        "string",
-        "ByteaLoader",
-        LoadKind::Scalar(Scalar::Bytea),
-        Text,
-    ),
-    (
-        oid::BYTEA,
-        "string",
-        "ByteaBinaryLoader",
-        LoadKind::Scalar(Scalar::Bytea),
-        Binary,
-    ),
-    (
-        oid::BOOL,
-        "bool",
-        "BoolLoader",
-        LoadKind::Scalar(Scalar::Bool),
-        Text,
-    ),
-    (
-        oid::BOOL,
-        "bool",
-        "BoolBinaryLoader",
-        LoadKind::Scalar(Scalar::Bool),
-        Binary,
-    ),
-    (
-        oid::INT2,
-        "numeric",
-        "IntLoader",
-        LoadKind::Scalar(Scalar::Integer),
-        Text,
-    ),
-    (
-        oid::INT2,
-        "numeric",
-        "Int2BinaryLoader",
-        LoadKind::Scalar(Scalar::Int2),
-        Binary,
-    ),
-    (
-        oid::INT4,
-        "numeric",
-        "IntLoader",
-        LoadKind::Scalar(Scalar::Integer),
-        Text,
-    ),
-    (
-        oid::INT4,
-        "numeric",
-        "Int4BinaryLoader",
-        LoadKind::Scalar(Scalar::Int4),
-        Binary,
-    ),
-    (
-        oid::INT8,
-        "numeric",
-        "IntLoader",
-        LoadKind::Scalar(Scalar::Integer),
-        Text,
-    ),
-    (
-        oid::INT8,
-        "numeric",
-        "Int8BinaryLoader",
-        LoadKind::Scalar(Scalar::Int8),
-        Binary,
-    ),
-    (
-        oid::OID,
-        "numeric",
-        "IntLoader",
-        LoadKind::Scalar(Scalar::Integer),
-        Text,
-    ),
-    (
-        oid::OID,
-        "numeric",
-        "OidBinaryLoader",
-        LoadKind::Scalar(Scalar::ObjectId),
-        Binary,
-    ),
-    (
-        oid::FLOAT4,
-        "numeric",
-        "FloatLoader",
-        LoadKind::Scalar(Scalar::Float),
-        Text,
-    ),
-    (
-        oid::FLOAT4,
-        "numeric",
-        "Float4BinaryLoader",
-        LoadKind::Scalar(Scalar::Float4),
-        Binary,
-    ),
-    (
-        oid::FLOAT8,
-        "numeric",
-        "FloatLoader",
-        LoadKind::Scalar(Scalar::Float),
-        Text,
-    ),
-    (
-        oid::FLOAT8,
-        "numeric",
-        "Float8BinaryLoader",
-        LoadKind::Scalar(Scalar::Float8),
-        Binary,
-    ),
-    (
-        oid::NUMERIC,
-        "numeric",
-        "NumericLoader",
-        LoadKind::Scalar(Scalar::Numeric),
-        Text,
-    ),
-    (
-        oid::NUMERIC,
-        "numeric",
-        "NumericBinaryLoader",
-        LoadKind::Scalar(Scalar::Numeric),
-        Binary,
-    ),
-    (
-        oid::DATE,
-        "datetime",
-        "DateLoader",
-        LoadKind::Scalar(Scalar::Date),
-        Text,
-    ),
-    (
-        oid::DATE,
-        "datetime",
-        "DateBinaryLoader",
-        LoadKind::Scalar(Scalar::Date),
-        Binary,
-    ),
-    (
-        oid::TIME,
-        "datetime",
-        "TimeLoader",
-        LoadKind::Scalar(Scalar::Time),
-        Text,
-    ),
-    (
-        oid::TIME,
-        "datetime",
-        "TimeBinaryLoader",
-        LoadKind::Scalar(Scalar::Time),
-        Binary,
-    ),
-    (
-        oid::TIMETZ,
-        "datetime",
-        "TimetzLoader",
-        LoadKind::Scalar(Scalar::Timetz),
-        Text,
-    ),
-    (
-        oid::TIMETZ,
-        "datetime",
-        "TimetzBinaryLoader",
-        LoadKind::Scalar(Scalar::Timetz),
-        Binary,
-    ),
-    (
-        oid::TIMESTAMP,
-        "datetime",
-        "TimestampLoader",
-        LoadKind::Scalar(Scalar::Timestamp),
-        Text,
-    ),
-    (
-        oid::TIMESTAMP,
-        "datetime",
-        "TimestampBinaryLoader",
-        LoadKind::Scalar(Scalar::Timestamp),
-        Binary,
-    ),
-    (
-        oid::TIMESTAMPTZ,
-        "datetime",
-        "TimestamptzLoader",
-        LoadKind::Scalar(Scalar::Timestamptz),
-        Text,
-    ),
-    (
-        oid::TIMESTAMPTZ,
-        "datetime",
-        "TimestamptzBinaryLoader",
-        LoadKind::Scalar(Scalar::Timestamptz),
-        Binary,
-    ),
-    (
-        oid::INTERVAL,
-        "datetime",
-        "IntervalLoader",
-        LoadKind::Scalar(Scalar::Interval),
-        Text,
-    ),
-    (
-        oid::INTERVAL,
-        "datetime",
-        "IntervalBinaryLoader",
-        LoadKind::Scalar(Scalar::Interval),
-        Binary,
-    ),
-    (
-        oid::UUID,
-        "uuid",
-        "UUIDLoader",
-        LoadKind::Scalar(Scalar::Uuid),
-        Text,
-    ),
-    (
-        oid::UUID,
-        "uuid",
-        "UUIDBinaryLoader",
-        LoadKind::Scalar(Scalar::Uuid),
-        Binary,
-    ),
-    (
-        oid::JSON,
-        "json",
-        "JsonLoader",
-        LoadKind::Scalar(Scalar::Json),
-        Text,
-    ),
-    (
-        oid::JSON,
-        "json",
-        "JsonBinaryLoader",
-        LoadKind::Scalar(Scalar::Json),
-        Binary,
-    ),
-    (
-        oid::JSONB,
-        "json",
-        "JsonbLoader",
-        LoadKind::Scalar(Scalar::Jsonb),
-        Text,
-    ),
-    (
-        oid::JSONB,
-        "json",
-        "JsonbBinaryLoader",
-        LoadKind::Scalar(Scalar::Jsonb),
-        Binary,
-    ),
-    (
-        oid::INET,
-        "net",
-        "InetLoader",
-        LoadKind::Scalar(Scalar::Inet),
-        Text,
-    ),
-    (
-        oid::INET,
-        "net",
-        "InetBinaryLoader",
-        LoadKind::Scalar(Scalar::Inet),
-        Binary,
-    ),
-    (
-        oid::CIDR,
-        "net",
-        "CidrLoader",
-        LoadKind::Scalar(Scalar::Cidr),
-        Text,
-    ),
-    (
-        oid::CIDR,
-        "net",
-        "CidrBinaryLoader",
-        LoadKind::Scalar(Scalar::Cidr),
-        Binary,
-    ),
-    (
-        oid::RECORD,
-        "composite",
-        "RecordLoader",
-        LoadKind::Record,
-        Text,
-    ),
-    (
-        oid::RECORD,
-        "composite",
-        "RecordBinaryLoader",
-        LoadKind::Record,
-        Binary,
-    ),
-    (
-        oid::INT4RANGE,
-        "range",
-        "Int4RangeLoader",
-        LoadKind::Range { subtype: oid::INT4 },
-        Text,
-    ),
-    (
-        oid::INT4RANGE,
-        "range",
-        "Int4RangeBinaryLoader",
-        LoadKind::Range { subtype: oid::INT4 },
-        Binary,
-    ),
-    (
-        oid::INT4MULTIRANGE,
-        "multirange",
-        "Int4MultirangeLoader",
-        LoadKind::Multirange { subtype: oid::INT4 },
-        Text,
-    ),
-    (
-        oid::INT4MULTIRANGE,
-        "multirange",
-        "Int4MultirangeBinaryLoader",
-        LoadKind::Multirange { subtype: oid::INT4 },
-        Binary,
-    ),
-    (
-        oid::INT8RANGE,
-        "range",
-        "Int8RangeLoader",
-        LoadKind::Range { subtype: oid::INT8 },
-        Text,
-    ),
-    (
-        oid::INT8RANGE,
-        "range",
-        "Int8RangeBinaryLoader",
-        LoadKind::Range { subtype: oid::INT8 },
-        Binary,
-    ),
-    (
-        oid::INT8MULTIRANGE,
-        "multirange",
-        "Int8MultirangeLoader",
-        LoadKind::Multirange { subtype: oid::INT8 },
-        Text,
-    ),
-    (
-        oid::INT8MULTIRANGE,
-        "multirange",
-        "Int8MultirangeBinaryLoader",
-        LoadKind::Multirange { subtype: oid::INT8 },
-        Binary,
-    ),
-    (
-        oid::NUMRANGE,
-        "range",
-        "NumericRangeLoader",
-        LoadKind::Range {
-            subtype: oid::NUMERIC,
-        },
-        Text,
-    ),
-    (
-        oid::NUMRANGE,
-        "range",
-        "NumericRangeBinaryLoader",
-        LoadKind::Range {
-            subtype: oid::NUMERIC,
-        },
-        Binary,
-    ),
-    (
-        oid::NUMMULTIRANGE,
-        "multirange",
-        "NumericMultirangeLoader",
-        LoadKind::Multirange {
-            subtype: oid::NUMERIC,
-        },
-        Text,
-    ),
-    (
-        oid::NUMMULTIRANGE,
-        "multirange",
-        "NumericMultirangeBinaryLoader",
-        LoadKind::Multirange {
-            subtype: oid::NUMERIC,
-        },
-        Binary,
-    ),
-    (
-        oid::DATERANGE,
-        "range",
-        "DateRangeLoader",
-        LoadKind::Range { subtype: oid::DATE },
-        Text,
-    ),
-    (
-        oid::DATERANGE,
-        "range",
-        "DateRangeBinaryLoader",
-        LoadKind::Range { subtype: oid::DATE },
-        Binary,
-    ),
-    (
-        oid::DATEMULTIRANGE,
-        "multirange",
-        "DateMultirangeLoader",
-        LoadKind::Multirange { subtype: oid::DATE },
-        Text,
-    ),
-    (
-        oid::DATEMULTIRANGE,
-        "multirange",
-        "DateMultirangeBinaryLoader",
-        LoadKind::Multirange { subtype: oid::DATE },
-        Binary,
-    ),
-    (
-        oid::TSRANGE,
-        "range",
-        "TimestampRangeLoader",
-        LoadKind::Range {
-            subtype: oid::TIMESTAMP,
-        },
-        Text,
-    ),
-    (
-        oid::TSRANGE,
-        "range",
-        "TimestampRangeBinaryLoader",
-        LoadKind::Range {
-            subtype: oid::TIMESTAMP,
-        },
-        Binary,
-    ),
-    (
-        oid::TSMULTIRANGE,
-        "multirange",
-        "TimestampMultirangeLoader",
-        LoadKind::Multirange {
-            subtype: oid::TIMESTAMP,
-        },
-        Text,
-    ),
-    (
-        oid::TSMULTIRANGE,
-        "multirange",
-        "TimestampMultirangeBinaryLoader",
-        LoadKind::Multirange {
-            subtype: oid::TIMESTAMP,
-        },
-        Binary,
-    ),
-    (
-        oid::TSTZRANGE,
-        "range",
-        "TimestampTZRangeLoader",
-        LoadKind::Range {
-            subtype: oid::TIMESTAMPTZ,
-        },
-        Text,
-    ),
-    (
-        oid::TSTZRANGE,
-        "range",
-        "TimestampTZRangeBinaryLoader",
-        LoadKind::Range {
-            subtype: oid::TIMESTAMPTZ,
-        },
-        Binary,
-    ),
-    (
-        oid::TSTZMULTIRANGE,
-        "multirange",
-        "TimestampTZMultirangeLoader",
-        LoadKind::Multirange {
-            subtype: oid::TIMESTAMPTZ,
-        },
-        Text,
-    ),
-    (
-        oid::TSTZMULTIRANGE,
-        "multirange",
-        "TimestampTZMultirangeBinaryLoader",
-        LoadKind::Multirange {
-            subtype: oid::TIMESTAMPTZ,
-        },
-        Binary,
-    ),
+#[rustfmt::skip]
+const LOADERS: &[LoaderRow] = &[
+    (0, "string", [
+        ("TextLoader", scalar(Scalar::Text)),
+        ("ByteaBinaryLoader", scalar(Scalar::Bytea)),
+    ]),
+    (oid::BPCHAR, "string", [
+        ("TextLoader", scalar(Scalar::Text)),
+        ("TextBinaryLoader", scalar(Scalar::Text)),
+    ]),
+    (oid::NAME, "string", [
+        ("TextLoader", scalar(Scalar::Text)),
+        ("TextBinaryLoader", scalar(Scalar::Text)),
+    ]),
+    (oid::TEXT, "string", [
+        ("TextLoader", scalar(Scalar::Text)),
+        ("TextBinaryLoader", scalar(Scalar::Text)),
+    ]),
+    (oid::VARCHAR, "string", [
+        ("TextLoader", scalar(Scalar::Text)),
+        ("TextBinaryLoader", scalar(Scalar::Text)),
+    ]),
+    (oid::CHAR, "string", [
+        ("TextLoader", scalar(Scalar::Text)),
+        ("TextBinaryLoader", scalar(Scalar::Text)),
+    ]),
+    (oid::BYTEA, "string", [
+        ("ByteaLoader", scalar(Scalar::Bytea)),
+        ("ByteaBinaryLoader", scalar(Scalar::Bytea)),
+    ]),
+    (oid::BOOL, "bool", [
+        ("BoolLoader", scalar(Scalar::Bool)),
+        ("BoolBinaryLoader", scalar(Scalar::Bool)),
+    ]),
+    (oid::INT2, "numeric", [
+        ("IntLoader", scalar(Scalar::Integer)),
+        ("Int2BinaryLoader", scalar(Scalar::Int2)),
+    ]),
+    (oid::INT4, "numeric", [
+        ("IntLoader", scalar(Scalar::Integer)),
+        ("Int4BinaryLoader", scalar(Scalar::Int4)),
+    ]),
+    (oid::INT8, "numeric", [
+        ("IntLoader", scalar(Scalar::Integer)),
+        ("Int8BinaryLoader", scalar(Scalar::Int8)),
+    ]),
+    (oid::OID, "numeric", [
+        ("IntLoader", scalar(Scalar::Integer)),
+        ("OidBinaryLoader", scalar(Scalar::ObjectId)),
+    ]),
+    (oid::FLOAT4, "numeric", [
+        ("FloatLoader", scalar(Scalar::Float)),
+        ("Float4BinaryLoader", scalar(Scalar::Float4)),
+    ]),
+    (oid::FLOAT8, "numeric", [
+        ("FloatLoader", scalar(Scalar::Float)),
+        ("Float8BinaryLoader", scalar(Scalar::Float8)),
+    ]),
+    (oid::NUMERIC, "numeric", [
+        ("NumericLoader", scalar(Scalar::Numeric)),
+        ("NumericBinaryLoader", scalar(Scalar::Numeric)),
+    ]),
+    (oid::DATE, "datetime", [
+        ("DateLoader", scalar(Scalar::Date)),
+        ("DateBinaryLoader", scalar(Scalar::Date)),
+    ]),
+    (oid::TIME, "datetime", [
+        ("TimeLoader", scalar(Scalar::Time)),
+        ("TimeBinaryLoader", scalar(Scalar::Time)),
+    ]),
+    (oid::TIMETZ, "datetime", [
+        ("TimetzLoader", scalar(Scalar::Timetz)),
+        ("TimetzBinaryLoader", scalar(Scalar::Timetz)),
+    ]),
+    (oid::TIMESTAMP, "datetime", [
+        ("TimestampLoader", scalar(Scalar::Timestamp)),
+        ("TimestampBinaryLoader", scalar(Scalar::Timestamp)),
+    ]),
+    (oid::TIMESTAMPTZ, "datetime", [
+        ("TimestamptzLoader", scalar(Scalar::Timestamptz)),
+        ("TimestamptzBinaryLoader", scalar(Scalar::Timestamptz)),
+    ]),
+    (oid::INTERVAL, "datetime", [
+        ("IntervalLoader", scalar(Scalar::Interval)),
+        ("IntervalBinaryLoader", scalar(Scalar::Interval)),
+    ]),
+    (oid::UUID, "uuid", [
+        ("UUIDLoader", scalar(Scalar::Uuid)),
+        ("UUIDBinaryLoader", scalar(Scalar::Uuid)),
+    ]),
+    (oid::JSON, "json", [
+        ("JsonLoader", scalar(Scalar::Json)),
+        ("JsonBinaryLoader", scalar(Scalar::Json)),
+    ]),
+    (oid::JSONB, "json", [
+        ("JsonbLoader", scalar(Scalar::Jsonb)),
+        ("JsonbBinaryLoader", scalar(Scalar::Jsonb)),
+    ]),
+    (oid::INET, "net", [
+        ("InetLoader", scalar(Scalar::Inet)),
+        ("InetBinaryLoader", scalar(Scalar::Inet)),
+    ]),
+    (oid::CIDR, "net", [
+        ("CidrLoader", scalar(Scalar::Cidr)),
+        ("CidrBinaryLoader", scalar(Scalar::Cidr)),
+    ]),
+    (oid::RECORD, "composite", [
+        ("RecordLoader", LoadKind::Record),
+        ("RecordBinaryLoader", LoadKind::Record),
+    ]),
+    (oid::INT4RANGE, "range", [
+        ("Int4RangeLoader", LoadKind::Range { subtype: oid::INT4 }),
+        ("Int4RangeBinaryLoader", LoadKind::Range { subtype: oid::INT4 }),
+    ]),
+    (oid::INT4MULTIRANGE, "multirange", [
+        ("Int4MultirangeLoader", LoadKind::Multirange { subtype: oid::INT4 }),
+        ("Int4MultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::INT4 }),
+    ]),
+    (oid::INT8RANGE, "range", [
+        ("Int8RangeLoader", LoadKind::Range { subtype: oid::INT8 }),
+        ("Int8RangeBinaryLoader", LoadKind::Range { subtype: oid::INT8 }),
+    ]),
+    (oid::INT8MULTIRANGE, "multirange", [
+        ("Int8MultirangeLoader", LoadKind::Multirange { subtype: oid::INT8 }),
+        ("Int8MultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::INT8 }),
+    ]),
+    (oid::NUMRANGE, "range", [
+        ("NumericRangeLoader", LoadKind::Range { subtype: oid::NUMERIC }),
+        ("NumericRangeBinaryLoader", LoadKind::Range { subtype: oid::NUMERIC }),
+    ]),
+    (oid::NUMMULTIRANGE, "multirange", [
+        ("NumericMultirangeLoader", LoadKind::Multirange { subtype: oid::NUMERIC }),
+        ("NumericMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::NUMERIC }),
+    ]),
+    (oid::DATERANGE, "range", [
+        ("DateRangeLoader", LoadKind::Range { subtype: oid::DATE }),
+        ("DateRangeBinaryLoader", LoadKind::Range { subtype: oid::DATE }),
+    ]),
+    (oid::DATEMULTIRANGE, "multirange", [
+        ("DateMultirangeLoader", LoadKind::Multirange { subtype: oid::DATE }),
+        ("DateMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::DATE }),
+    ]),
+    (oid::TSRANGE, "range", [
+        ("TimestampRangeLoader", LoadKind::Range { subtype: oid::TIMESTAMP }),
+        ("TimestampRangeBinaryLoader", LoadKind::Range { subtype: oid::TIMESTAMP }),
+    ]),
+    (oid::TSMULTIRANGE, "multirange", [
+        ("TimestampMultirangeLoader", LoadKind::Multirange { subtype: oid::TIMESTAMP }),
+        ("TimestampMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::TIMESTAMP }),
+    ]),
+    (oid::TSTZRANGE, "range", [
+        ("TimestampTZRangeLoader", LoadKind::Range { subtype: oid::TIMESTAMPTZ }),
+        ("TimestampTZRangeBinaryLoader", LoadKind::Range { subtype: oid::TIMESTAMPTZ }),
+    ]),
+    (oid::TSTZMULTIRANGE, "multirange", [
+        ("TimestampTZMultirangeLoader", LoadKind::Multirange { subtype: oid::TIMESTAMPTZ }),
+        ("TimestampTZMultirangeBinaryLoader", LoadKind::Multirange { subtype: oid::TIMESTAMPTZ }),
+    ]),
 ];
 
 /// Registers all of them.
 pub fn register(py: Python<'_>, registry: &mut Registry) {
-    for (class, dumpers) in DUMPERS {
+    for &(class, module, names, kind, oids, auto) in DUMPERS {
         let known = builtin_class(py, class);
-        for dumper in *dumpers {
-            registry.add_builtin_dumper(class, known.as_ref(), dumper_class(dumper));
+        // The automatic choice is what is registered last.
+        let formats = match auto {
+            Text => [Binary, Text],
+            Binary => [Text, Binary],
+        };
+        for format in formats {
+            let name = names[format as usize];
+            if !name.is_empty() {
+                let codec = DumpCodec {
+                    kind,
+                    format,
+                    oid: oids[format as usize],
+                };
+                let dumper = DumperClass {
+                    class: ClassRef::builtin(module, name),
+                    native: Some(codec),
+                };
+                registry.add_builtin_dumper(class, known.as_ref(), dumper);
+            }
         }
     }
-    for dumper in DUMPERS_BY_OID {
-        registry.add_builtin_dumper("", None, dumper_class(dumper));
-    }
-    for (oid, module, name, kind, format) in LOADERS {
-        let class = LoaderClass {
+    for &(module, name, kind, format, oid) in DUMPERS_BY_OID {
+        let dumper = DumperClass {
             class: ClassRef::builtin(module, name),
-            native: Some(LoadCodec {
-                kind: kind.clone(),
-                format: *format,
-            }),
+            native: Some(DumpCodec { kind, format, oid }),
         };
-        registry.add_builtin_loader(*oid, *format, class);
+        registry.add_builtin_dumper("", None, dumper);
+    }
+    for (oid, module, loaders) in LOADERS {
+        for (format, (name, kind)) in [Text, Binary].into_iter().zip(loaders) {
+            let loader = LoaderClass {
+                class: ClassRef::builtin(module, name),
+                native: Some(LoadCodec {
+                    kind: kind.clone(),
+                    format,
+                }),
+            };
+            registry.add_builtin_loader(*oid, format, loader);
+        }
     }
     for known in catalog::types() {
         registry.add_array(known.name, known.array_oid, known.oid, known.delimiter);
-    }
-}
-
-fn dumper_class(&(module, name, kind, format, oid): &Dumper) -> DumperClass {
-    DumperClass {
-        class: ClassRef::builtin(module, name),
-        native: Some(DumpCodec { kind, format, oid }),
     }
 }
 
@@ -1646,22 +358,21 @@ fn builtin_class<'py>(py: Python<'py>, name: &str) -> Option<Bound<'py, PyType>>
     })
 }
 
+/// What [`builtin_types`] says of a type.
+type TypeRow<'py> = (
+    &'static str,
+    Oid,
+    Oid,
+    &'static str,
+    char,
+    Bound<'py, PyTuple>,
+);
+
 /// The types that every server has: name, OID, array OID, name in SQL, delimiter, and for a range
 /// the type of its bounds, for a multirange that and the range.
 #[pyfunction]
 #[pyo3(name = "_builtin_types")]
-pub fn builtin_types(
-    py: Python<'_>,
-) -> PyResult<
-    Vec<(
-        &'static str,
-        Oid,
-        Oid,
-        &'static str,
-        char,
-        Bound<'_, PyTuple>,
-    )>,
-> {
+pub fn builtin_types(py: Python<'_>) -> PyResult<Vec<TypeRow<'_>>> {
     catalog::types()
         .iter()
         .map(|known| {

@@ -656,10 +656,7 @@ impl AdaptersMap {
     /// What is registered, for looking at: for each format the dumpers by class or name, and the
     /// loaders by OID.
     #[pyo3(name = "_registered")]
-    fn registered<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Vec<Bound<'py, PyDict>>, Vec<Bound<'py, PyDict>>)> {
+    fn registered<'py>(&self, py: Python<'py>) -> PyResult<[Vec<Bound<'py, PyDict>>; 2]> {
         let registry = self.snapshot();
         let mut dumpers = Vec::new();
         for (by_type, by_name) in registry.by_type.iter().zip(&registry.by_name) {
@@ -680,7 +677,7 @@ impl AdaptersMap {
             }
             loaders.push(all);
         }
-        Ok((dumpers, loaders))
+        Ok([dumpers, loaders])
     }
 
     /// Registers the adapters of the package.

@@ -176,9 +176,10 @@ mod tests {
     fn a_handle_sees_the_change() {
         let handle = SessionHandle::default();
         let other = handle.clone();
-        let mut session = Session::default();
-        session.standard_conforming_strings = false;
-        handle.store(session);
+        handle.store(Session {
+            standard_conforming_strings: false,
+            ..Session::default()
+        });
         assert!(!other.load().standard_conforming_strings);
     }
 }

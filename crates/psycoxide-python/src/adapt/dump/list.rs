@@ -275,7 +275,7 @@ fn write_text<'py>(
         other => other,
     };
     let mut found = None;
-    write_items(cx, delimiter, list, out, &mut |item, out| {
+    write_items(delimiter, list, out, &mut |item, out| {
         let Some(dumper) = dumper else {
             return Ok(());
         };
@@ -308,19 +308,21 @@ fn write_ints<'py>(
         format: Format::Text,
         oid: 0,
     };
-    write_items(cx, delimiter, list, out, &mut |item, out| {
+    write_items(delimiter, list, out, &mut |item, out| {
         range.add(item)?;
         codec.dump(cx, item, out).map(|_| ())
     })
 }
 
+/// Appends the text of an element.
+type WriteItem<'a, 'py> = dyn FnMut(&Bound<'py, PyAny>, &mut Vec<u8>) -> Result<()> + 'a;
+
 /// Appends the text of a list, its values written by `write`.
 fn write_items<'py>(
-    cx: &DumpContext<'_, 'py>,
     delimiter: u8,
     list: &Bound<'py, PyList>,
     out: &mut Vec<u8>,
-    write: &mut dyn FnMut(&Bound<'py, PyAny>, &mut Vec<u8>) -> Result<()>,
+    write: &mut WriteItem<'_, 'py>,
 ) -> Result<()> {
     out.push(b'{');
     for (index, item) in list.iter().enumerate() {
@@ -330,7 +332,7 @@ fn write_items<'py>(
         if item.is_none() {
             out.extend_from_slice(b"NULL");
         } else if let Ok(inner) = item.cast::<PyList>() {
-            write_items(cx, delimiter, inner, out, write)?;
+            write_items(delimiter, inner, out, write)?;
         } else {
             write(&item, out)?;
         }

@@ -98,7 +98,7 @@ mod tests {
             assert!(
                 made.getattr("is_safe")
                     .unwrap()
-                    .is(&expected.getattr("is_safe").unwrap())
+                    .is(expected.getattr("is_safe").unwrap())
             );
             let copy = py
                 .import("copy")
