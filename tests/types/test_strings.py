@@ -42,6 +42,13 @@ def test_nul_is_refused(conn, placeholder):
         conn.execute(f"SELECT %s::int, %{placeholder}::text", [1, "a\0b"])
 
 
+def test_named_parameters_are_named(conn):
+    with pytest.raises(psycoxide.DataError, match=r"parameter 'second', type str"):
+        conn.execute("SELECT %(first)s::int, %(second)s", {"first": 1, "second": "\0"})
+    with pytest.raises(psycoxide.ProgrammingError, match=r"parameter 'x', type complex"):
+        conn.execute("SELECT %(x)s", {"x": 1j})
+
+
 def test_surrogates_are_refused(conn):
     with pytest.raises(UnicodeEncodeError):
         conn.execute("SELECT %s::text", ["\ud800"])

@@ -139,6 +139,11 @@ fn convert(
 }
 
 impl PreparedQuery {
+    /// The names of the parameters, in the order of the placeholders.
+    pub fn parameter_names(&self) -> Option<&[Py<PyString>]> {
+        self.names.as_deref()
+    }
+
     /// The parameters in the order of the placeholders.
     ///
     /// # Errors

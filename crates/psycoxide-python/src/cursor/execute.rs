@@ -106,7 +106,8 @@ pub(crate) fn dump<'py>(
     out: &mut Parameters,
 ) -> PyResult<()> {
     let values = prepared.arrange(parameters)?;
-    Transformer::dump_into(transformer, &values, &prepared.formats, out)
+    let names = prepared.parameter_names();
+    Transformer::dump_into(transformer, &values, &prepared.formats, names, out)
 }
 
 #[pymethods]

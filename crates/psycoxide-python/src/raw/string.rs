@@ -27,14 +27,12 @@ pub fn from_utf8<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Option<Bound<'py
 ///
 /// **Benefit**: one allocation and one copy.
 ///
-/// **Soundness**: checks itself that all bytes are below 128, which is what a compact ASCII
-/// string's contents must be; the new string is written before anybody else can see it.
-///
-/// # Panics
-/// When a byte is not ASCII.
+/// **Soundness**: private to this module, whose one caller has checked that all bytes are below
+/// 128, which is what a compact ASCII string's contents must be; the new string is written before
+/// anybody else can see it.
 #[inline]
 fn from_ascii<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyString>> {
-    assert!(text.is_ascii());
+    debug_assert!(text.is_ascii());
     if text.len() <= 1 {
         // The empty string and one-character strings are shared: they must not be written to.
         // The contents were checked, so the conversion cannot fail.

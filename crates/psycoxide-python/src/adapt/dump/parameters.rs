@@ -4,6 +4,7 @@ use psycoxide_client::operations::execute::Parameters;
 use psycoxide_sql::ParameterFormat;
 use psycoxide_types::{Format, wire};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::{DumpContext, Dumped, Dumper};
 use crate::adapt::error::{Failure, ProgrammingError, Result};
@@ -14,11 +15,12 @@ const MAX_PARAMETERS: usize = 65_535;
 
 impl Transformer {
     /// Appends the parameters to `out`, each in the format asked for. An error names the
-    /// parameter by its position, from 1, and leaves `out` in the middle.
+    /// parameter, by its position from 1 if it has no name, and leaves `out` in the middle.
     pub fn dump_into<'py>(
         slf: &Bound<'py, Self>,
         values: &[Bound<'py, PyAny>],
         formats: &[ParameterFormat],
+        names: Option<&[Py<PyString>]>,
         out: &mut Parameters,
     ) -> PyResult<()> {
         if values.len() > MAX_PARAMETERS {
@@ -40,7 +42,7 @@ impl Transformer {
                 let class = value.get_type();
                 if registry.dumper_of(&class, ParameterFormat::Text).is_none() {
                     cx.dumper(value, format)
-                        .map_err(|failure| place(failure, index, value))?;
+                        .map_err(|failure| place(failure, index, names, value))?;
                 }
                 wire::write_null(&mut out.encoded);
                 out.types.push(0);
@@ -50,7 +52,7 @@ impl Transformer {
             let dumped = cx
                 .dumper(value, format)
                 .and_then(|dumper| append(&cx, &dumper, value, &mut out.encoded))
-                .map_err(|failure| place(failure, index, value))?;
+                .map_err(|failure| place(failure, index, names, value))?;
             out.types.push(dumped.oid);
             out.formats.push(dumped.format);
         }
@@ -80,6 +82,15 @@ pub fn append<'py>(
 }
 
 #[cold]
-fn place(failure: Failure, index: usize, value: &Bound<'_, PyAny>) -> PyErr {
-    failure.in_parameter(&(index + 1).to_string(), &value.get_type())
+fn place(
+    failure: Failure,
+    index: usize,
+    names: Option<&[Py<PyString>]>,
+    value: &Bound<'_, PyAny>,
+) -> PyErr {
+    let parameter = match names.and_then(|names| names.get(index)) {
+        Some(name) => format!("'{}'", name.bind(value.py())),
+        None => (index + 1).to_string(),
+    };
+    failure.in_parameter(&parameter, &value.get_type())
 }
