@@ -100,7 +100,7 @@ fn option_dict<'py>(
     let dict = PyDict::new(py);
     dict.set_item("keyword", option.keyword)?;
     dict.set_item("envvar", option.envvar)?;
-    dict.set_item("compiled", option.compiled.as_deref())?;
+    dict.set_item("compiled", option.compiled)?;
     dict.set_item("val", option.value.as_deref())?;
     dict.set_item("label", option.label)?;
     dict.set_item("dispchar", option.dispchar)?;

@@ -101,9 +101,8 @@ pub fn text_of<'py>(
             "the query should be str, bytes, a sql.Composable or a template string, got {class}"
         )));
     }
-    Ok(sql
-        .call_method1("as_bytes", (query, context))?
-        .extract::<Vec<u8>>()?)
+    sql.call_method1("as_bytes", (query, context))?
+        .extract::<Vec<u8>>()
 }
 
 fn convert(

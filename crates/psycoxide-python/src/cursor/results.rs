@@ -5,7 +5,7 @@ use std::sync::Arc;
 use psycoxide_connection::{ExecStatus, QueryResult};
 
 /// The results of the last execution. Invariant: `position <= rows of the current result`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Results {
     all: Vec<Arc<QueryResult>>,
     current: usize,
@@ -14,18 +14,6 @@ pub(crate) struct Results {
     rowcount: Option<i64>,
     /// The tag of a command whose result is not kept.
     tag: Option<Box<[u8]>>,
-}
-
-impl Default for Results {
-    fn default() -> Results {
-        Results {
-            all: Vec::new(),
-            current: 0,
-            position: 0,
-            rowcount: None,
-            tag: None,
-        }
-    }
 }
 
 impl Results {
