@@ -130,7 +130,7 @@ def python(sections: Sections, names: dict[str, str]) -> str:
         "The classes are public as members of :mod:`psycoxide.errors`, which re-exports them.",
         '"""',
         "",
-        "from psycoxide._errors_base import (",
+        "from ._errors_base import (",
         *(f"    {name}," for name in sorted({*DB_API, "Error"}, key=str.lower)),
         ")",
     ]

@@ -29,9 +29,9 @@ class _Field:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, obj: Diagnostic, owner: type) -> str | None:
+    def __get__(self, obj: Diagnostic | None, owner: type) -> str | None:
         if obj is None:
-            return self  # type: ignore[unreachable]
+            return self  # type: ignore[return-value]
         value = _read_field(obj._info, self.code)
         return None if value is None else value.decode(obj._encoding, "replace")
 
