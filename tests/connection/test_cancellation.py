@@ -13,12 +13,12 @@ import threading
 import time
 
 import pytest
-from support.hostile import ONE, complete, data_row, ready, report, row_description
-from support.leaks import eventually
-from support.state import state_of
 
 import psycoxide
 from psycoxide import errors
+from support.hostile import ONE, complete, data_row, ready, report, row_description
+from support.leaks import eventually
+from support.state import state_of
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 

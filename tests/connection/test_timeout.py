@@ -7,10 +7,10 @@ import threading
 import time
 
 import pytest
-from support.hostile import WELCOME, authentication, parameter
 
 import psycoxide
 from psycoxide import errors
+from support.hostile import WELCOME, authentication, parameter
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 

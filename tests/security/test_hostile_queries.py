@@ -10,6 +10,9 @@ from __future__ import annotations
 import struct
 
 import pytest
+
+import psycoxide
+from psycoxide import errors
 from support.hostile import (
     ONE,
     PID,
@@ -26,9 +29,6 @@ from support.hostile import (
     row_description,
 )
 from support.state import state_of
-
-import psycoxide
-from psycoxide import errors
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -173,7 +173,9 @@ async def test_closed_between_queries(twin, hostile):
     server = hostile(lambda peer: (peer.greet(), peer.answer(ONE)))
     conn = await twin.connect(server.dsn, autocommit=True)
     await conn.execute("SELECT 1")
-    with pytest.raises(psycoxide.OperationalError, match="consuming input failed: .*(closed|reset)"):
+    with pytest.raises(
+        psycoxide.OperationalError, match="consuming input failed: .*(closed|reset)"
+    ):
         await conn.execute("SELECT 1")
     assert await state_of(conn) == "closed"
 

@@ -10,6 +10,8 @@ import socket
 import struct
 
 import pytest
+
+import psycoxide
 from support.hostile import (
     ONE,
     WELCOME,
@@ -23,8 +25,6 @@ from support.hostile import (
     report,
     row_description,
 )
-
-import psycoxide
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -201,7 +201,11 @@ async def test_no_key_to_cancel_with(twin, hostile):
 
 # What answers a request for TLS, and the modes in which that ends the attempt.
 TLS_ANSWERS = {
-    "nonsense": (b"HTTP/1.1 400", ["prefer", "require"], "not understood: 0x48; is it a PostgreSQL"),
+    "nonsense": (
+        b"HTTP/1.1 400",
+        ["prefer", "require"],
+        "not understood: 0x48; is it a PostgreSQL",
+    ),
     "zero": (b"\0", ["prefer", "require"], "not understood: 0x00"),
     "refusal": (b"N", ["require", "verify-full"], "does not support SSL, but SSL was required"),
     "error": (report(b"SHOWN?"), ["require"], "server sent an error response during SSL exchange"),
@@ -337,9 +341,7 @@ async def test_no_socket(twin, tmp_path):
 async def test_second_host_after_a_hostile_one(twin, hostile):
     bad = hostile(lambda peer: (peer.read_startup(), peer.send(b"?" * 100)))
     good = hostile(lambda peer: (peer.greet(), peer.answer(ONE), peer.wait_closed()))
-    dsn = (
-        f"host=127.0.0.1,127.0.0.1 port={bad.port},{good.port} user=u password=PASSWORD dbname=d"
-    )
+    dsn = f"host=127.0.0.1,127.0.0.1 port={bad.port},{good.port} user=u password=PASSWORD dbname=d"
     async with await twin.connect(dsn, autocommit=True) as conn:
         assert conn.info.port == good.port
         assert await (await conn.execute("SELECT 1")).fetchone() == (1,)

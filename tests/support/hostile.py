@@ -37,7 +37,9 @@ Script: TypeAlias = "Callable[[Peer], object]"
 
 def message(tag: bytes, body: bytes = b"", length: int | None = None) -> bytes:
     """A message; `length`, of the body with the length word itself, may be a lie."""
-    return tag + struct.pack("!I", (len(body) + 4 if length is None else length) & 0xFFFFFFFF) + body
+    return (
+        tag + struct.pack("!I", (len(body) + 4 if length is None else length) & 0xFFFFFFFF) + body
+    )
 
 
 def authentication(code: int, data: bytes = b"") -> bytes:

@@ -175,7 +175,10 @@ fn a_step_ends_also_while_the_server_sends_on() {
         let startup = [backend::authentication_ok(), ready(b'I')];
         stream.write_all(&startup.concat()).unwrap();
         // Up to the query: rows that come before it are refused.
-        while !stream.read(&mut heard).is_ok_and(|count| heard[..count].ends_with(b"select\0")) {}
+        while !stream
+            .read(&mut heard)
+            .is_ok_and(|count| heard[..count].ends_with(b"select\0"))
+        {}
         let described = backend::row_description(&[backend::field("a", 25)]);
         stream.write_all(&described).unwrap();
         let rows = backend::data_row(&[Some(&[b'x'; 1000])]).repeat(1000);
