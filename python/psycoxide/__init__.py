@@ -58,6 +58,16 @@ from .dbapi20 import TimestampFromTicks as TimestampFromTicks
 from .postgres import adapters as adapters
 from .version import __version__ as __version__
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import abc as abc
+    from . import adapt as adapt
+    from . import conninfo as conninfo
+    from . import dbapi20 as dbapi20
+    from . import postgres as postgres
+    from . import sql as sql
+    from . import version as version
+
 __all__ = [
     "AsyncConnection",
     "AsyncCursor",
@@ -134,12 +144,15 @@ def install_as_psycopg() -> None:
     install_as_psycopg()
 
 
-def __getattr__(name: str) -> object:
-    if name in _LAZY_MODULES:
-        from importlib import import_module
+if not TYPE_CHECKING:
+    # Type checkers are to find names that do not exist.
 
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in _LAZY_MODULES:
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,5 @@
 # What type checkers know of the extension module, which is written in Rust
-# (crates/psycoxide-python). `tools/lint_stub.sh` compares it with the module.
+# (crates/psycoxide-python); `stubtest psycoxide._core` compares the two.
 #
 # A method that works on the connection waits by itself on a synchronous connection, and returns its
 # value; on an asynchronous one it returns an `AsyncOperation` to be awaited for that value. As the

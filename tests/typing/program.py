@@ -181,3 +181,4 @@ def refused(conn: Connection[tuple[Any, ...]]) -> None:
     conn.autocommit = "no"  # type: ignore[assignment]
     conn.prepare_threshold = "no"  # type: ignore[assignment]
     psycoxide.connect(port=1.5)  # type: ignore[arg-type]
+    psycoxide.conect()  # type: ignore[attr-defined]
