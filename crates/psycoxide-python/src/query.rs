@@ -112,6 +112,13 @@ fn convert(
     encoding: ClientEncoding,
 ) -> PyResult<PreparedQuery> {
     let _ = encoding;
+    if let Some(position) = text.iter().position(|byte| *byte == 0) {
+        // Said before anything is sent: a BEGIN must not be left behind.
+        return Err(ProgrammingError::new_err(format!(
+            "the query contains a NUL (0x00) character, at byte {position}: \
+             pass such data as a parameter of type bytes"
+        )));
+    }
     if !with_parameters {
         let query = Arc::new(Query::new(text));
         return Ok(PreparedQuery {
