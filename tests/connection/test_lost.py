@@ -10,12 +10,12 @@ import textwrap
 import warnings
 
 import pytest
-from support.leaks import descriptors
-from support.state import state_of
 
 import psycoxide
 from psycoxide import errors
 from psycoxide.pq import ConnStatus, TransactionStatus
+from support.leaks import descriptors
+from support.state import state_of
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 

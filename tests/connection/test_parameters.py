@@ -33,7 +33,11 @@ REFUSED = {
     "require_auth": ("host=h require_auth=magic", Operational, 'require_auth value: "magic"'),
     "channel_binding": ("host=h channel_binding=x", Operational, 'channel_binding value: "x"'),
     "session attributes": ("host=h target_session_attrs=x", Operational, "target_session_attrs"),
-    "timeout": ("host=h connect_timeout=soon", Programming, "bad value for connect_timeout: 'soon'"),
+    "timeout": (
+        "host=h connect_timeout=soon",
+        Programming,
+        "bad value for connect_timeout: 'soon'",
+    ),
     "hostaddr": ("hostaddr=localhost", Operational, "localhost"),
     "replication": ("host=h replication=maybe", Operational, 'replication value: "maybe"'),
     "service": ("service=nowhere", Operational, "nowhere"),

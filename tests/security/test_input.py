@@ -6,13 +6,13 @@ import re
 from decimal import Decimal
 
 import pytest
-from support.state import state_of
 
 import psycoxide
 from psycoxide import sql
 from psycoxide.pq import TransactionStatus
 from psycoxide.types.json import Jsonb
 from psycoxide.types.numeric import Float4, Int2, Int4, Int8, IntNumeric, Oid
+from support.state import state_of
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -166,7 +166,9 @@ async def test_integers_of_any_length(twin):
     async with await twin.connect() as conn:
         for digits in (4299, 4301, 100_000):
             for placeholder in ("%t", "%b"):
-                cur = await conn.execute(f"SELECT {placeholder} = %t", [10**digits, Decimal(10) ** digits])
+                cur = await conn.execute(
+                    f"SELECT {placeholder} = %t", [10**digits, Decimal(10) ** digits]
+                )
                 assert await cur.fetchone() == (True,)
 
 

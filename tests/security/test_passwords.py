@@ -8,10 +8,10 @@ import pickle
 import traceback
 
 import pytest
-from support.server import external_dsn
 
 import psycoxide
 from psycoxide import errors
+from support.server import external_dsn
 
 WRONG = "Xyzzy-wrong-password"
 RIGHT = "Plugh-right-password"
@@ -76,7 +76,9 @@ async def test_wrong(twin, password_server, method, caplog):
             assert not conn.pgconn.used_password
         return
     with caplog.at_level(logging.DEBUG):
-        with pytest.raises(errors.InvalidPassword, match="password authentication failed") as raised:
+        with pytest.raises(
+            errors.InvalidPassword, match="password authentication failed"
+        ) as raised:
             await twin.connect(dsn, password=WRONG)
     assert isinstance(raised.value, psycoxide.OperationalError)
     assert str(raised.value).startswith("connection failed: connection to server at")
@@ -96,7 +98,9 @@ async def test_none(twin, password_server, method):
 async def test_wrong_password_is_sent_once(twin, password_server):
     """sslmode=prefer and several addresses are no reason to try a wrong password again."""
     before = password_server.log.count("password authentication failed")
-    dsn = conninfo(password_server, "scram-sha-256").replace("host=127.0.0.1", "host=127.0.0.1,localhost")
+    dsn = conninfo(password_server, "scram-sha-256").replace(
+        "host=127.0.0.1", "host=127.0.0.1,localhost"
+    )
     with pytest.raises(errors.InvalidPassword):
         await twin.connect(dsn, password=WRONG)
     assert password_server.log.count("password authentication failed") == before + 1
@@ -128,7 +132,14 @@ async def test_an_open_connection_shows_no_password(twin, password_server):
     dsn = conninfo(password_server, "scram-sha-256")
     async with await twin.connect(dsn, password=RIGHT) as conn:
         cur = conn.cursor()
-        shown = [repr(conn), str(conn), repr(cur), repr(conn.info), repr(conn.pgconn), conn.info.dsn]
+        shown = [
+            repr(conn),
+            str(conn),
+            repr(cur),
+            repr(conn.info),
+            repr(conn.pgconn),
+            conn.info.dsn,
+        ]
         shown += [str(vars(twin.unwrap(conn))), str(vars(twin.unwrap(cur)))]
         shown += map(str, conn.info.get_parameters().items())
         assert RIGHT not in "\n".join(shown)
@@ -175,7 +186,9 @@ async def test_password_in_a_statement_is_not_logged(twin, caplog):
                 await conn.execute("SELECT %s::int", [WRONG])
             await conn.rollback()
             # The server itself shows a value it does not understand; the driver adds nothing.
-            assert repr(raised.value).count(WRONG) == str(raised.value.diag.message_primary).count(WRONG)
+            assert repr(raised.value).count(WRONG) == str(raised.value.diag.message_primary).count(
+                WRONG
+            )
     assert WRONG not in caplog.text
 
 

@@ -326,12 +326,13 @@ impl Operation for Execute {
         loop {
             match self.state {
                 State::New | State::Begun => self.start(connection)?,
-                State::Begin => match self.begun(connection)? {
-                    Step::Wait(wait) => return Ok(Step::Wait(wait)),
-                    Step::Done(()) if !self.results.is_empty() => {
+                State::Begin => match self.begun(connection) {
+                    Ok(Step::Wait(wait)) => return Ok(Step::Wait(wait)),
+                    Ok(Step::Done(())) if !self.results.is_empty() => {
                         return Ok(Step::Done(std::mem::take(&mut self.results)));
                     }
-                    Step::Done(()) => self.state = State::Begun,
+                    Ok(Step::Done(())) => self.state = State::Begun,
+                    Err(error) => return last_words(error, &mut self.results.pop()),
                 },
                 State::Sent { .. } => match self.receive(connection) {
                     Ok(Step::Done(status)) => {
