@@ -94,6 +94,14 @@ impl Connection {
         }
     }
 
+    /// Goes on with another session: settings stay, what was prepared is gone, and so is the
+    /// pipeline, which the caller gets.
+    pub fn replace(&mut self, pgconn: PgConn) -> Pipeline {
+        self.pgconn = pgconn;
+        self.statements.clear(false);
+        std::mem::take(&mut self.pipeline)
+    }
+
     /// Whether statements commit by themselves.
     pub fn autocommit(&self) -> bool {
         self.autocommit

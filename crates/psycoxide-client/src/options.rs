@@ -19,6 +19,7 @@ use psycoxide_transport::{SocketOptions, Stream, TlsConnector};
 
 use crate::error::Error;
 use crate::operations::session_attrs::SessionAttrs;
+use crate::place::Place;
 
 /// How long an attempt to connect may take if nobody says: psycopg's default, about as long as
 /// Linux tries to reach a host that does not answer. No connection is waited for without end.
@@ -159,6 +160,19 @@ impl ConnectOptions {
                 .map_err(|_| Error::Misuse("require_auth is not understood"))?,
             shuffle: config.load_balance_hosts == config::LoadBalanceHosts::Random,
         })
+    }
+
+    /// The first host, as far as it is known without resolving it.
+    pub fn first_place(&self) -> Place {
+        let mut place = Place::nowhere();
+        if let Some(host) = self.hosts.first() {
+            place.host.clone_from(&host.name);
+            place.port = host.port;
+            if let HostAddress::Ip(address) = host.address {
+                place.address = Some(address);
+            }
+        }
+        place
     }
 
     /// The password for this host and port, if there is one.

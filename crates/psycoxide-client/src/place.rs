@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use psycoxide_transport::{SocketOptions, Target, TlsConnector};
 
@@ -30,6 +31,26 @@ pub struct Place {
 }
 
 impl Place {
+    /// Where a connection leads that was not made.
+    pub(crate) fn nowhere() -> Place {
+        Place {
+            host: String::new(),
+            host_origin: String::new(),
+            address: None,
+            port: 0,
+            port_origin: String::new(),
+            target: Target::Unix(PathBuf::new()),
+            socket: SocketOptions::default(),
+            connector: None,
+            direct_tls: false,
+        }
+    }
+
+    /// Whether it is the place of no connection.
+    pub fn is_nowhere(&self) -> bool {
+        matches!(&self.target, Target::Unix(path) if path.as_os_str().is_empty())
+    }
+
     /// The name that the server's certificate has to be for.
     pub fn server_name(&self) -> &str {
         &self.host

@@ -16,7 +16,8 @@ use crate::error;
 use crate::pq::pgconn::PGconn;
 use crate::shared::Shared;
 
-type Resolved = Option<io::Result<Vec<SocketAddr>>>;
+/// What the resolver answered, if it did in time.
+pub type Resolved = Option<io::Result<Vec<SocketAddr>>>;
 
 /// An attempt to connect: `Connector(parameters, asynchronous)`.
 #[pyclass(frozen, module = "psycoxide._core")]
@@ -63,35 +64,9 @@ impl Connector {
 
     /// Connects in this thread, with the interpreter released while waiting.
     fn run(&self, py: Python<'_>) -> PyResult<PGconn> {
-        let mut resolved = None;
-        loop {
-            let step = self
-                .step(resolved.take())
-                .map_err(|error| error::connecting(py, error))?;
-            match step {
-                ConnectStep::Done(pgconn) => {
-                    return self
-                        .finish(*pgconn)
-                        .map_err(|error| error::connecting(py, error));
-                }
-                ConnectStep::Io(_, wait, deadline) => {
-                    let left = until(deadline).unwrap_or(BLOCKING_INTERVAL);
-                    py.detach(|| {
-                        let connect = self.connect.lock().unwrap_or_else(PoisonError::into_inner);
-                        connect.wait(wait, Some(left.min(BLOCKING_INTERVAL)))
-                    })
-                    .map_err(|error| error::connecting(py, error))?;
-                }
-                ConnectStep::Resolve {
-                    host,
-                    port,
-                    deadline,
-                } => {
-                    resolved = resolve(py, host, port, deadline)?;
-                }
-            }
-            py.check_signals()?;
-        }
+        run(py, &self.connect)?
+            .and_then(|pgconn| self.finish(pgconn))
+            .map_err(|error| error::connecting(py, error))
     }
 
     /// One step, for an event loop. Returns a `PGconn`; or `(fd, read, write, seconds)` to wait
@@ -132,19 +107,52 @@ impl Connector {
     }
 }
 
+/// Connects in this thread, with the interpreter released while waiting.
+///
+/// # Errors
+/// What a signal handler raises; the inner error tells why there is no connection.
+pub fn run(py: Python<'_>, connect: &Mutex<Connect>) -> PyResult<Result<PgConn, Error>> {
+    let lock = || connect.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut resolved = None;
+    loop {
+        let step = match lock().step(Instant::now(), resolved.take()) {
+            Ok(step) => step,
+            Err(error) => return Ok(Err(error)),
+        };
+        match step {
+            ConnectStep::Done(pgconn) => return Ok(Ok(*pgconn)),
+            ConnectStep::Io(_, wait, deadline) => {
+                let left = until(deadline).unwrap_or(BLOCKING_INTERVAL);
+                let waited = py.detach(|| lock().wait(wait, Some(left.min(BLOCKING_INTERVAL))));
+                if let Err(error) = waited {
+                    return Ok(Err(error));
+                }
+            }
+            ConnectStep::Resolve {
+                host,
+                port,
+                deadline,
+            } => {
+                resolved = resolve(py, host, port, deadline)?;
+            }
+        }
+        py.check_signals()?;
+    }
+}
+
 fn until(deadline: Option<Instant>) -> Option<Duration> {
     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
 /// Numbers for a shuffle; the system's, or a worthless one where it gives none.
-fn random() -> u64 {
+pub fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
 }
 
 /// Resolves a name in a thread of its own, so that neither the deadline nor Ctrl-C has to wait for
 /// the resolver; `None` when the time is over.
-fn resolve(
+pub fn resolve(
     py: Python<'_>,
     host: String,
     port: u16,

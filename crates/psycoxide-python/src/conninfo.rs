@@ -128,6 +128,15 @@ pub fn resolve(parameters: &Bound<'_, PyDict>) -> PyResult<Config> {
         .map_err(|error| error::conninfo(&error))
 }
 
+/// The configuration that a connection string comes to.
+///
+/// # Errors
+/// Why it comes to none.
+pub fn resolve_text(conninfo: &str) -> Result<Config, psycoxide_conninfo::Error> {
+    let parameters = Parameters::parse(conninfo)?;
+    psycoxide_conninfo::resolve(&parameters, &environment::Process, profile())
+}
+
 /// Warns the user of something odd.
 ///
 /// # Errors

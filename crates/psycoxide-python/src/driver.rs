@@ -94,7 +94,7 @@ fn step<O: Operation>(
     }
     shared.publish(&connection);
     if let Ok(Step::Wait(wait)) = &step
-        && (wait.write || deadline.is_some())
+        && (wait.write || deadline.is_some() || !connection.pgconn.is_blocking())
         && connection.pgconn.is_open()
     {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
@@ -114,9 +114,9 @@ where
     operation.abandon();
     py.detach(|| {
         let end = Instant::now() + CANCEL_PATIENCE;
-        if let Some(target) = &shared.cancel_target {
+        if let Some(target) = shared.cancel_target() {
             // Whether it arrived shows in what the query does next.
-            let _ = cancel_blocking(target, CANCEL_PATIENCE);
+            let _ = cancel_blocking(&target, CANCEL_PATIENCE);
         }
         loop {
             match step(shared, operation, None) {

@@ -109,6 +109,15 @@ fn operational(py: Python<'_>, error: PyErr) -> PyErr {
     made.map_or_else(|error| error, PyErr::from_value)
 }
 
+/// Why a connection was not made, a line for each attempt.
+pub fn why_not_connected(error: &Error) -> String {
+    let Error::Connect(attempts) = error else {
+        return error.to_string();
+    };
+    let lines: Vec<String> = attempts.iter().map(describe).collect();
+    lines.join("\n")
+}
+
 /// One attempt, in the words of libpq where it has words for it.
 fn describe(attempt: &Attempt) -> String {
     let mut text = format!("{} failed: ", attempt.place);

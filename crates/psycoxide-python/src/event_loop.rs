@@ -456,7 +456,7 @@ impl AsyncOperation {
 
     /// The task was cancelled: asks the server to cancel and goes on waiting for it.
     fn cancel(&self, py: Python<'_>, exception: Py<PyAny>) -> PyResult<Py<PyAny>> {
-        if let Some(target) = self.shared.cancel_target.clone() {
+        if let Some(target) = self.shared.cancel_target() {
             // Bounded in time, and it touches nothing of Python's.
             std::thread::spawn(move || driver::cancel_blocking(&target, CANCEL_PATIENCE));
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
 use psycoxide_client::operations::cancel::CancelTarget;
-use psycoxide_client::{Connection, Error, PipelineStatus};
+use psycoxide_client::{Connection, Error, PgConn, PipelineStatus};
 use psycoxide_protocol::TransactionStatus;
 use pyo3::prelude::*;
 
@@ -30,14 +30,14 @@ pub struct Shared {
     /// The settings of the session that values depend on.
     pub session: SessionHandle,
     /// What cancels the session's queries; `None` if the server gave no key.
-    pub cancel_target: Option<CancelTarget>,
+    cancel_target: Mutex<Option<CancelTarget>>,
     /// The event loop's side, if there is one.
     pub loop_state: Mutex<LoopState>,
     /// Called with each notice and notification, as `(notice_handler, notify_handler)`.
     pub handlers: Mutex<Handlers>,
     /// The process that made the connection, as [`crate::fork`] counts: another one must not use
     /// its socket.
-    generation: u64,
+    generation: AtomicU64,
     open: AtomicBool,
     closed_by_user: AtomicBool,
     lost: AtomicBool,
@@ -69,12 +69,12 @@ impl Shared {
         let shared = Arc::new_cyclic(|this| Shared {
             this: this.clone(),
             session: SessionHandle::new(session_of(&connection)),
-            cancel_target,
+            cancel_target: Mutex::new(cancel_target),
             turn: Turn::default(),
             asynchronous,
             loop_state: Mutex::default(),
             handlers: Mutex::default(),
-            generation: fork::generation(),
+            generation: AtomicU64::new(fork::generation()),
             open: AtomicBool::new(true),
             closed_by_user: AtomicBool::new(false),
             lost: AtomicBool::new(false),
@@ -162,6 +162,31 @@ impl Shared {
         }
     }
 
+    /// Goes on with a session that was just made, or with none.
+    pub fn replace(&self, py: Python<'_>, pgconn: PgConn) {
+        *self
+            .cancel_target
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = pgconn.cancel_target();
+        self.closed_by_user.store(false, Ordering::Release);
+        self.lost.store(false, Ordering::Release);
+        self.take_farewell();
+        self.generation.store(fork::generation(), Ordering::Release);
+        // Whatever the new session has counted, its settings are others.
+        self.settings_version.store(u64::MAX, Ordering::Release);
+        let abandoned = self.with(py, |connection| connection.replace(pgconn));
+        // What this frees may call Python, so nothing may be locked.
+        drop(abandoned);
+    }
+
+    /// What cancels the session's queries; `None` if the server gave no key.
+    pub fn cancel_target(&self) -> Option<CancelTarget> {
+        self.cancel_target
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Whether the connection can be used.
     #[inline]
     pub fn is_open(&self) -> bool {
@@ -209,7 +234,7 @@ impl Shared {
     /// Whether this process made the connection; after a fork the child must leave it alone.
     #[inline]
     pub fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
+        self.generation.load(Ordering::Acquire) == fork::generation()
     }
 
     /// The socket's descriptor, while the connection is open.

@@ -71,6 +71,30 @@ impl PgConn {
         }
     }
 
+    /// What stands for a connection before it is made, and after that has failed.
+    pub fn unconnected() -> PgConn {
+        let mut machine = Machine::default();
+        machine.close();
+        PgConn {
+            stream: None,
+            machine,
+            place: Place::nowhere(),
+            blocking: false,
+            drained: false,
+            allowance: ALLOWANCE,
+            send_error: None,
+            notices: Vec::new(),
+            notifications: Vec::new(),
+            settings_version: 0,
+        }
+    }
+
+    /// Whether reads wait for data.
+    #[inline]
+    pub fn is_blocking(&self) -> bool {
+        self.blocking
+    }
+
     /// Whether reads wait (up to [`BLOCKING_INTERVAL`]) for data.
     ///
     /// # Errors

@@ -37,9 +37,21 @@ pub fn transaction_status(py: Python<'_>, status: TransactionStatus) -> PyResult
 }
 
 /// A member of `psycoxide.pq.ConnStatus`.
-pub fn conn_status(py: Python<'_>, open: bool) -> PyResult<Bound<'_, PyAny>> {
+pub fn conn_status(py: Python<'_>, number: usize) -> PyResult<Bound<'_, PyAny>> {
     static CACHE: PyOnceLock<Vec<Option<Py<PyAny>>>> = PyOnceLock::new();
-    member(py, &CACHE, "ConnStatus", usize::from(!open))
+    member(py, &CACHE, "ConnStatus", number)
+}
+
+/// A member of `psycoxide.pq.PollingStatus`.
+pub fn polling_status(py: Python<'_>, number: usize) -> PyResult<Bound<'_, PyAny>> {
+    static CACHE: PyOnceLock<Vec<Option<Py<PyAny>>>> = PyOnceLock::new();
+    member(py, &CACHE, "PollingStatus", number)
+}
+
+/// A member of `psycoxide.pq.Ping`.
+pub fn ping(py: Python<'_>, number: usize) -> PyResult<Bound<'_, PyAny>> {
+    static CACHE: PyOnceLock<Vec<Option<Py<PyAny>>>> = PyOnceLock::new();
+    member(py, &CACHE, "Ping", number)
 }
 
 /// `psycoxide.pq.PipelineStatus.OFF` or another member of that number.

@@ -6,10 +6,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use psycoxide_client::operations::command::RunCommand;
-use psycoxide_client::{ConnectOptions, Query};
+use psycoxide_client::{ConnectOptions, Connection, PgConn, Place, Query};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use super::connecting::Attempt;
 use super::enums;
 use super::result::PGresult;
 use crate::adapt::session::SessionRef;
@@ -23,8 +24,11 @@ use crate::shared::Shared;
 #[pyclass(subclass, frozen, weakref, dict, module = "psycoxide.pq")]
 #[derive(Debug)]
 pub struct PGconn {
-    shared: Arc<Shared>,
-    options: Arc<ConnectOptions>,
+    pub(super) shared: Arc<Shared>,
+    /// What it is made from; `None` if the connection string is none.
+    pub(super) options: Option<Arc<ConnectOptions>>,
+    /// The attempt to connect, between `connect_start()` and the last `connect_poll()`.
+    pub(super) attempt: Mutex<Option<Attempt>>,
     /// The last error of the connection, for `error_message`.
     last_error: Mutex<String>,
 }
@@ -34,9 +38,39 @@ impl PGconn {
     pub fn new(shared: Arc<Shared>, options: Arc<ConnectOptions>) -> PGconn {
         PGconn {
             shared,
-            options,
+            options: Some(options),
+            attempt: Mutex::default(),
             last_error: Mutex::default(),
         }
+    }
+
+    /// A connection that is still to be made.
+    pub(super) fn unconnected(options: Option<Arc<ConnectOptions>>) -> PGconn {
+        PGconn {
+            shared: Shared::new(Connection::new(PgConn::unconnected()), false),
+            options,
+            attempt: Mutex::default(),
+            last_error: Mutex::default(),
+        }
+    }
+
+    /// Where the connection leads, or was to lead.
+    fn place(&self, py: Python<'_>) -> Place {
+        let place = self.shared.with(py, |c| c.pgconn.place().clone());
+        if place.is_nowhere()
+            && let Some(options) = &self.options
+        {
+            return options.first_place();
+        }
+        place
+    }
+
+    /// Notes an error for `error_message`; an empty text: there is none.
+    pub(super) fn note_error(&self, text: String) {
+        *self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = text;
     }
 
     /// What the connection's objects share.
@@ -50,7 +84,7 @@ impl PGconn {
     }
 
     /// libpq's getters fail on a connection that was closed.
-    fn check_open(&self) -> PyResult<()> {
+    pub(super) fn check_open(&self) -> PyResult<()> {
         if self.shared.is_closed_by_user() {
             return Err(error::OperationalError::new_err("the connection is closed"));
         }
@@ -63,7 +97,7 @@ impl PGconn {
     /// The state of the connection, a `ConnStatus`.
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        enums::conn_status(py, self.shared.is_open())
+        enums::conn_status(py, self.status_number())
     }
 
     /// The state of the transaction, a `TransactionStatus`.
@@ -144,41 +178,37 @@ impl PGconn {
     #[getter]
     fn db<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        Ok(Self::bytes(py, &self.options.dbname))
+        let options = self.options.as_ref();
+        Ok(Self::bytes(py, options.map_or("", |o| &o.dbname)))
     }
 
     /// The user.
     #[getter]
     fn user<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        Ok(Self::bytes(py, &self.options.user))
+        let options = self.options.as_ref();
+        Ok(Self::bytes(py, options.map_or("", |o| &o.user)))
     }
 
     /// The password, empty if none was needed or given.
     #[getter]
     fn password<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        let host = self
-            .shared
-            .with(py, |connection| connection.pgconn.place().host.clone());
-        let port = self
-            .shared
-            .with(py, |connection| connection.pgconn.place().port);
-        let password = self.options.password_of(&host, port).unwrap_or_default();
-        Ok(PyBytes::new(py, password))
+        let Place { host, port, .. } = self.place(py);
+        let options = self.options.as_ref();
+        let password = options.and_then(|options| options.password_of(&host, port));
+        Ok(PyBytes::new(py, password.unwrap_or_default()))
     }
 
     /// The host connected to: its name, address, or the directory of its unix socket.
     #[getter]
     fn host<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        let host = self.shared.with(py, |connection| {
-            let place = connection.pgconn.place();
-            match (&place.address, place.host.is_empty()) {
-                (Some(address), true) => address.to_string(),
-                _ => place.host.clone(),
-            }
-        });
+        let place = self.place(py);
+        let host = match (&place.address, place.host.is_empty()) {
+            (Some(address), true) => address.to_string(),
+            _ => place.host,
+        };
         Ok(Self::bytes(py, &host))
     }
 
@@ -186,9 +216,7 @@ impl PGconn {
     #[getter]
     fn hostaddr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        let address = self
-            .shared
-            .with(py, |connection| connection.pgconn.place().address);
+        let address = self.place(py).address;
         Ok(Self::bytes(
             py,
             &address.map_or_else(String::new, |address| address.to_string()),
@@ -199,10 +227,7 @@ impl PGconn {
     #[getter]
     fn port<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        let port = self
-            .shared
-            .with(py, |connection| connection.pgconn.place().port);
-        Ok(Self::bytes(py, &port.to_string()))
+        Ok(Self::bytes(py, &self.place(py).port.to_string()))
     }
 
     /// Nothing: the option is ignored by all servers.
@@ -216,14 +241,15 @@ impl PGconn {
     #[getter]
     fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.check_open()?;
-        Ok(Self::bytes(py, &self.options.options))
+        let options = self.options.as_ref();
+        Ok(Self::bytes(py, options.map_or("", |o| &o.options)))
     }
 
     /// The parameters of the connection without the password: keyword to value.
     #[getter]
     fn _parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let parameters = PyDict::new(py);
-        for (keyword, value) in &self.options.parameters {
+        for (keyword, value) in self.options.iter().flat_map(|o| &o.parameters) {
             parameters.set_item(keyword, value)?;
         }
         Ok(parameters)
@@ -236,7 +262,8 @@ impl PGconn {
     fn socket(&self) -> PyResult<i32> {
         let gone = || error::OperationalError::new_err("the connection is lost");
         self.check_open()?;
-        self.shared.fd().ok_or_else(gone)
+        let connecting = || self.with_attempt(|attempt| attempt.fd()).flatten();
+        self.shared.fd().or_else(connecting).ok_or_else(gone)
     }
 
     /// Whether authentication used a password.
@@ -367,6 +394,7 @@ impl PGconn {
 
     /// Closes the connection.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        self.give_up_attempt();
         event_loop::close(py, &self.shared, || self.shared.close(py))
     }
 
@@ -386,13 +414,13 @@ impl PGconn {
     /// request, at most `timeout` seconds.
     #[pyo3(signature = (timeout=30.0))]
     fn _cancel(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
-        let Some(target) = &self.shared.cancel_target else {
+        let Some(target) = self.shared.cancel_target() else {
             let text = "the server gave no key to cancel with";
             return Err(error::OperationalError::new_err(text));
         };
         let timeout = std::time::Duration::try_from_secs_f64(timeout)
             .unwrap_or(std::time::Duration::from_secs(30));
-        match py.detach(|| driver::cancel_blocking(target, timeout)) {
+        match py.detach(|| driver::cancel_blocking(&target, timeout)) {
             Ok(()) => Ok(()),
             Err(error) => Err(error::cancelling(error)),
         }
