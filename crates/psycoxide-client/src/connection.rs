@@ -6,7 +6,7 @@ use std::sync::Arc;
 use psycoxide_protocol::TransactionStatus;
 
 use crate::error::Error;
-use crate::pgconn::PgConn;
+use crate::pgconn::{Answers, PgConn};
 use crate::pipeline::Pipeline;
 use crate::query::Query;
 use crate::statement_cache::StatementCache;
@@ -75,6 +75,8 @@ pub struct Connection {
     pub statements: StatementCache,
     /// The queries in its pipeline.
     pub pipeline: Pipeline,
+    /// What was sent by the verbs of libpq and is not fetched yet.
+    pub answers: Answers,
     autocommit: bool,
     characteristics: TransactionCharacteristics,
     begin: Arc<Query>,
@@ -88,6 +90,7 @@ impl Connection {
             pgconn,
             statements: StatementCache::default(),
             pipeline: Pipeline::default(),
+            answers: Answers::default(),
             autocommit: false,
             characteristics,
             begin: Arc::new(Query::new(characteristics.begin_statement().into_bytes())),
@@ -99,6 +102,7 @@ impl Connection {
     pub fn replace(&mut self, pgconn: PgConn) -> Pipeline {
         self.pgconn = pgconn;
         self.statements.clear(false);
+        self.answers.clear();
         std::mem::take(&mut self.pipeline)
     }
 
@@ -132,7 +136,7 @@ impl Connection {
     /// to what comes next.
     #[inline]
     pub(crate) fn check_idle(&mut self) -> Result<(), Error> {
-        if self.pgconn.machine().is_busy() {
+        if self.pgconn.machine().is_busy() || self.answers.is_outstanding() {
             return Err(Error::Misuse("another command is already in progress"));
         }
         if self.pgconn.machine().has_unhandled() {

@@ -21,7 +21,10 @@ mod statement_cache;
 pub use connection::{Connection, IsolationLevel, TransactionCharacteristics};
 pub use error::{Attempt, Error};
 pub use options::{ConnectOptions, HostAddress, HostOptions};
-pub use pgconn::{BLOCKING_INTERVAL, PgConn, Polled};
+pub use pgconn::{
+    Answer, Answers, BLOCKING_INTERVAL, CopyOut, Exec, Flush, GetCopyData, GetResult, PgConn,
+    Polled, SendCommand,
+};
 pub use pipeline::{Arrived, Owner, Pipeline, PipelineStatus};
 pub use place::Place;
 pub use query::Query;

@@ -324,6 +324,10 @@ impl Connection {
     /// # Errors
     /// When the connection is lost.
     pub fn absorb_idle(&mut self) -> Result<(), Error> {
+        if self.answers.is_outstanding() {
+            // It is for whoever sent that, who has not come to fetch it yet.
+            return self.pgconn.receive();
+        }
         while let Polled::Event(event) = self.pgconn.poll_event(false)? {
             if self.pipeline.on {
                 self.absorb(event)?;

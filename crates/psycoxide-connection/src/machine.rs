@@ -157,6 +157,11 @@ impl Machine {
         self.incoming.received(count);
     }
 
+    /// Whether something was received that no event has come of yet.
+    pub fn has_input(&self) -> bool {
+        !self.incoming.pending().is_empty() || self.farewell.is_some()
+    }
+
     /// The peer has closed the connection: the error to report, which is the last one the server
     /// sent, if it sent one.
     pub fn closed_by_peer(&mut self) -> Error {

@@ -116,6 +116,79 @@ impl PgConn {
         self.poll_event(false).map(drop)
     }
 
+    /// The next event of what has been received; it reads nothing.
+    ///
+    /// # Errors
+    /// When the peer breaks the protocol or, once all that it has sent is used, when it is gone.
+    pub(crate) fn received_event(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.machine.next_event() {
+                Ok(Some(Event::Notice(fields))) => self.notices.push(fields),
+                Ok(Some(Event::Notification(notification))) => {
+                    self.notifications.push(notification);
+                }
+                Ok(Some(Event::ParameterStatus)) => self.settings_version += 1,
+                Ok(Some(event)) => return Ok(Some(event)),
+                Ok(None) if self.stream.is_some() || self.machine.is_closed() => return Ok(None),
+                Ok(None) => return Err(self.gone()),
+                Err(error) => {
+                    self.lose();
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// Receives what is there, without waiting and without looking at it. When the peer is gone the
+    /// connection is closed, but what came before can still be used.
+    ///
+    /// # Errors
+    /// When nothing has come but the end.
+    pub(crate) fn receive(&mut self) -> Result<(), Error> {
+        let mut received = 0;
+        while received < ALLOWANCE {
+            let Some(stream) = &mut self.stream else {
+                return Err(Error::Closed);
+            };
+            let room = self.machine.room();
+            match stream.read_now(room) {
+                Ok(count) if count > 0 => {
+                    self.machine.received(count);
+                    received += count;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // The next call tells, if there is one.
+                Ok(_) | Err(_) if received > 0 => break,
+                end => {
+                    self.stream = None;
+                    self.drained = false;
+                    self.hangup = self.send_error.take().or(end.err());
+                    // What is left are the server's last words, and maybe results.
+                    return match self.machine.has_input() {
+                        true => Ok(()),
+                        false => Err(self.gone()),
+                    };
+                }
+            }
+        }
+        self.drained = false;
+        Ok(())
+    }
+
+    /// The error for a connection whose peer is gone; it is lost now.
+    fn gone(&mut self) -> Error {
+        let error = match (self.machine.closed_by_peer(), self.hangup.take()) {
+            (psycoxide_connection::Error::ClosedByPeer, Some(source)) => Error::Io {
+                doing: "receiving from the server",
+                source,
+            },
+            (error, _) => error.into(),
+        };
+        self.lose();
+        error
+    }
+
     /// Waits until the socket is ready for one of the directions asked for, or a signal came, or
     /// the time is over: which of them shows in what the next step does.
     ///

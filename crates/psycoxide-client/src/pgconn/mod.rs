@@ -4,7 +4,12 @@
 //! notifications, changes of reported settings. It never waits longer than the stream's blocking
 //! interval: an operation that needs more says so to whoever drives it.
 
+mod answers;
+mod copy;
+mod exec;
 mod io;
+mod pipeline;
+mod send;
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
@@ -18,8 +23,12 @@ use crate::error::Error;
 use crate::operations::cancel::CancelTarget;
 use crate::place::Place;
 
+pub use answers::{Answer, Answers, GetResult};
+pub use copy::{CopyOut, GetCopyData};
+pub use exec::{Exec, Flush};
 pub use io::Polled;
 pub(crate) use io::wait_for;
+pub use send::SendCommand;
 
 /// How long one read in blocking mode may last before the caller gets the word: it then looks for
 /// signals that another thread may have taken.
@@ -45,6 +54,8 @@ pub struct PgConn {
     allowance: usize,
     /// What broke while sending; the server's reason may still be there to read.
     send_error: Option<std::io::Error>,
+    /// What broke while receiving, when something received before is still to be used.
+    hangup: Option<std::io::Error>,
     #[expect(
         clippy::vec_box,
         reason = "they come boxed, which keeps events small, and go on as they are"
@@ -65,6 +76,7 @@ impl PgConn {
             drained: false,
             allowance: ALLOWANCE,
             send_error: None,
+            hangup: None,
             notices: Vec::new(),
             notifications: Vec::new(),
             settings_version: 1,
@@ -83,6 +95,7 @@ impl PgConn {
             drained: false,
             allowance: ALLOWANCE,
             send_error: None,
+            hangup: None,
             notices: Vec::new(),
             notifications: Vec::new(),
             settings_version: 0,
@@ -138,6 +151,9 @@ impl PgConn {
     /// The transaction status.
     #[inline]
     pub fn transaction_status(&self) -> TransactionStatus {
+        if self.stream.is_none() {
+            return TransactionStatus::Unknown;
+        }
         self.machine.transaction_status()
     }
 

@@ -151,6 +151,26 @@ impl Machine {
         Ok(())
     }
 
+    /// Has the rows of the command that is being answered handed out in groups of this size, as
+    /// [`Command::chunk`] does. `false`: too late, its rows are described already, or it has none.
+    pub fn set_chunk(&mut self, rows: usize) -> bool {
+        if self.queries.fields.is_some() || !self.queries.queued.is_empty() {
+            return false;
+        }
+        match self.queries.queue.front_mut() {
+            Some(entry)
+                if matches!(
+                    entry.kind,
+                    Kind::Simple { answered: false } | Kind::Execute { .. }
+                ) =>
+            {
+                entry.chunk = rows;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// A point to come back to with [`rewind`](Self::rewind).
     #[inline]
     pub fn checkpoint(&self) -> Checkpoint {
