@@ -6,6 +6,7 @@ use std::sync::Arc;
 use psycoxide_protocol::TransactionStatus;
 
 use crate::error::Error;
+use crate::operations::copy::CopySession;
 use crate::pgconn::PgConn;
 use crate::pipeline::Pipeline;
 use crate::query::Query;
@@ -75,6 +76,8 @@ pub struct Connection {
     pub statements: StatementCache,
     /// The queries in its pipeline.
     pub pipeline: Pipeline,
+    /// The COPY that is going on.
+    pub copy: Option<CopySession>,
     autocommit: bool,
     characteristics: TransactionCharacteristics,
     begin: Arc<Query>,
@@ -88,6 +91,7 @@ impl Connection {
             pgconn,
             statements: StatementCache::default(),
             pipeline: Pipeline::default(),
+            copy: None,
             autocommit: false,
             characteristics,
             begin: Arc::new(Query::new(characteristics.begin_statement().into_bytes())),
