@@ -176,7 +176,8 @@ async def test_a_lost_connection(twin, sample, statement):
 async def test_a_slow_reader_holds_the_server_back(twin):
     async with await twin.connect() as conn:
         async with await twin.connect(autocommit=True) as other:
-            async with conn.cursor().copy(OUT.format(3_000_000)) as copy:
+            wide = "COPY (SELECT repeat('x', 1000), generate_series(1, 50000)) TO STDOUT"
+            async with conn.cursor().copy(wide) as copy:
                 await copy.read()
                 for _ in range(500):
                     await twin.sleep(0.01)
@@ -191,7 +192,7 @@ async def test_a_slow_reader_holds_the_server_back(twin):
                 count = 1
                 async for _ in copy:
                     count += 1
-        assert count == 3_000_000
+        assert count == 50_000
 
 
 @pytest.mark.parametrize("statement", [IN, OUT.format(100_000_000)])

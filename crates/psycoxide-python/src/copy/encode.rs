@@ -36,14 +36,8 @@ impl<'a, 'py> Encoder<'a, 'py> {
         format: Format,
         dumpers: Option<&'a [Dumper]>,
     ) -> Self {
-        let py = transformer.py();
         Encoder {
-            cx: DumpContext {
-                py,
-                transformer,
-                registry,
-                session,
-            },
+            cx: DumpContext::new(transformer, registry, session),
             format,
             dumpers,
         }
