@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from .._base import copy as base
 
-# unasync: remove
-import asyncio
-
-# unasync: end
-# unasync: insert
-# import queue
-# import threading
-#
-# unasync: end
 from . import waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    # unasync: remove
+    import asyncio
+
+    # unasync: end
+    # unasync: insert
+    # import queue
+    # import threading
+    # unasync: end
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
     from types import TracebackType
     from typing import IO, Any, TypeVar
@@ -326,6 +325,8 @@ class AsyncQueuedLibpqWriter(AsyncLibpqWriter):
     __module__ = "psycoxide.copy"
 
     def __init__(self, cursor: AsyncCursor[Any], *, flush_threshold: int = 1048576):
+        import asyncio
+
         super().__init__(cursor, flush_threshold=flush_threshold)
         self._queue: asyncio.Queue[Buffer | None] = asyncio.Queue(base.QUEUE_SIZE)
         self._worker: asyncio.Task[None] | None = None
@@ -344,6 +345,8 @@ class AsyncQueuedLibpqWriter(AsyncLibpqWriter):
 
     async def write(self, data: Buffer) -> None:
         if self._worker is None:
+            import asyncio
+
             self._worker = asyncio.create_task(self.worker())
         if self._worker_error is not None:
             raise self._worker_error
@@ -353,7 +356,8 @@ class AsyncQueuedLibpqWriter(AsyncLibpqWriter):
         if self._worker is not None:
             if self._worker_error is None:
                 await self._queue.put(None)
-            await asyncio.gather(self._worker)
+            # It raises nothing: what has gone wrong is in _worker_error.
+            await self._worker
             self._worker = None
         if exc is None:
             exc = self._worker_error
@@ -372,6 +376,8 @@ class AsyncQueuedLibpqWriter(AsyncLibpqWriter):
 #     __module__ = "psycoxide.copy"
 #
 #     def __init__(self, cursor: Cursor[Any], *, flush_threshold: int = 1048576):
+#         import queue
+#
 #         super().__init__(cursor, flush_threshold=flush_threshold)
 #         self._queue: queue.Queue[Buffer | None] = queue.Queue(base.QUEUE_SIZE)
 #         self._worker: threading.Thread | None = None
@@ -390,6 +396,8 @@ class AsyncQueuedLibpqWriter(AsyncLibpqWriter):
 #
 #     def write(self, data: Buffer) -> None:
 #         if self._worker is None:
+#             import threading
+#
 #             self._worker = threading.Thread(target=self.worker, daemon=True)
 #             self._worker.start()
 #         if self._worker_error is not None:

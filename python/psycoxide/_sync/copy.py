@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from .._base import copy as base
 
-import queue
-import threading
-
 from . import waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import queue
+    import threading
     from collections.abc import Iterable, Iterator, Callable, Iterable, Sequence
     from types import TracebackType
     from typing import IO, Any, TypeVar
@@ -297,6 +296,8 @@ class QueuedLibpqWriter(LibpqWriter):
     __module__ = "psycoxide.copy"
 
     def __init__(self, cursor: Cursor[Any], *, flush_threshold: int = 1048576):
+        import queue
+
         super().__init__(cursor, flush_threshold=flush_threshold)
         self._queue: queue.Queue[Buffer | None] = queue.Queue(base.QUEUE_SIZE)
         self._worker: threading.Thread | None = None
@@ -315,6 +316,8 @@ class QueuedLibpqWriter(LibpqWriter):
 
     def write(self, data: Buffer) -> None:
         if self._worker is None:
+            import threading
+
             self._worker = threading.Thread(target=self.worker, daemon=True)
             self._worker.start()
         if self._worker_error is not None:
