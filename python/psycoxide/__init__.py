@@ -19,6 +19,7 @@ from . import pq as pq
 from . import rows as rows
 from . import types as types
 from ._async.connection import AsyncConnection as AsyncConnection
+from ._async.copy import AsyncCopy as AsyncCopy
 from ._async.cursor import AsyncCursor as AsyncCursor
 from ._async.pipeline import AsyncPipeline as AsyncPipeline
 from ._async.transaction import AsyncTransaction as AsyncTransaction
@@ -39,6 +40,7 @@ from ._errors_base import OperationalError as OperationalError
 from ._errors_base import ProgrammingError as ProgrammingError
 from ._errors_base import Warning as Warning
 from ._sync.connection import Connection as Connection
+from ._sync.copy import Copy as Copy
 from ._sync.cursor import Cursor as Cursor
 from ._sync.pipeline import Pipeline as Pipeline
 from ._sync.transaction import Transaction as Transaction
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncConnection",
+    "AsyncCopy",
     "AsyncCursor",
     "AsyncPipeline",
     "AsyncTransaction",
@@ -79,6 +82,7 @@ __all__ = [
     "Column",
     "Connection",
     "ConnectionInfo",
+    "Copy",
     "Cursor",
     "DATETIME",
     "DataError",
@@ -129,7 +133,7 @@ paramstyle = "pyformat"
 
 #: Modules that are loaded when they are first asked for.
 _LAZY_MODULES = {
-    *("abc", "adapt", "conninfo", "connection", "connection_async", "cursor", "cursor_async"),
+    *("abc", "adapt", "conninfo", "connection", "connection_async", "copy", "cursor", "cursor_async"),
     *("dbapi20", "postgres", "sql", "transaction", "version", "waiting"),
 }
 

@@ -38,7 +38,8 @@ class Column(Sequence):  # type: ignore[type-arg]
         name = result.fname(index)
         if name is None:
             raise IndexError(f"the result has no column {index}")
-        self._name = name.decode(cursor._encoding, "replace")
+        # The columns of a COPY have no names.
+        self._name = name.decode(cursor._encoding, "replace") or f"column_{index + 1}"
         self._oid = result.ftype(index)
         self._size = result.fsize(index)
         self._modifier = result.fmod(index)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use psycoxide_protocol::TransactionStatus;
 
 use crate::error::Error;
+use crate::operations::copy::CopySession;
 use crate::pgconn::{Answers, PgConn};
 use crate::pipeline::Pipeline;
 use crate::query::Query;
@@ -77,6 +78,8 @@ pub struct Connection {
     pub pipeline: Pipeline,
     /// What was sent by the verbs of libpq and is not fetched yet.
     pub answers: Answers,
+    /// The COPY that is going on.
+    pub copy: Option<CopySession>,
     autocommit: bool,
     characteristics: TransactionCharacteristics,
     begin: Arc<Query>,
@@ -91,6 +94,7 @@ impl Connection {
             statements: StatementCache::default(),
             pipeline: Pipeline::default(),
             answers: Answers::default(),
+            copy: None,
             autocommit: false,
             characteristics,
             begin: Arc::new(Query::new(characteristics.begin_statement().into_bytes())),

@@ -59,6 +59,9 @@ pub enum Error {
     /// The machine has been closed.
     #[error("the connection is closed")]
     Closed,
+    /// A command in the middle of a COPY.
+    #[error("another command is already in progress")]
+    Copying,
     /// A command that is not possible in the present state.
     #[error("{0}")]
     Misuse(&'static str),

@@ -3,6 +3,7 @@
 use psycoxide_protocol::TransactionStatus;
 use psycoxide_protocol::backend::ErrorFields;
 
+use crate::copy_chunk::CopyChunk;
 use crate::result::QueryResult;
 
 /// A notification of `LISTEN`/`NOTIFY`.
@@ -27,8 +28,8 @@ pub enum Event {
     StatementParsed,
     /// The server is ready for the next command (answer to a simple query or a Sync).
     Ready(TransactionStatus),
-    /// Data of a COPY to the client: one message.
-    CopyData(Vec<u8>),
+    /// Data of a COPY to the client: all messages that have arrived.
+    CopyData(CopyChunk),
     /// A notice or a warning.
     Notice(Box<ErrorFields>),
     /// A notification.

@@ -17,6 +17,7 @@
 //! none left. Any split of the input gives the same events.
 
 mod buffer;
+mod copy_chunk;
 mod error;
 mod event;
 mod machine;
@@ -26,6 +27,7 @@ mod startup;
 pub mod auth;
 pub mod result;
 
+pub use copy_chunk::CopyChunk;
 pub use error::Error;
 pub use event::{Event, Notification};
 pub use machine::{BackendKey, Machine};

@@ -208,6 +208,7 @@ impl Machine {
             }
             if matches!(self.phase, Phase::Queries) {
                 self.queries.take_rows(&mut self.incoming)?;
+                self.queries.take_copy_data(&mut self.incoming)?;
                 if let Some(event) = self.queries.take_queued() {
                     return Ok(Some(event));
                 }
@@ -326,7 +327,15 @@ impl Machine {
         self.queries = Queries::default();
     }
 
-    /// Fails unless commands can be queued now.
+    /// Fails unless a command can be queued now: not in the middle of a COPY.
+    pub(crate) fn check_command(&self) -> Result<(), Error> {
+        if self.is_copying_in() || self.is_copying_out() {
+            return Err(Error::Copying);
+        }
+        self.check_ready()
+    }
+
+    /// Fails unless messages can be queued now.
     pub(crate) fn check_ready(&self) -> Result<(), Error> {
         match self.phase {
             Phase::Queries => Ok(()),

@@ -67,7 +67,7 @@ fn play<'a>(mut machine: Machine, pieces: impl IntoIterator<Item = &'a [u8]>) ->
         feed(&mut machine, piece);
         loop {
             match machine.next_event() {
-                Ok(Some(event)) => found.push(support::describe(&event)),
+                Ok(Some(event)) => found.extend(support::describe(&event)),
                 Ok(None) => break,
                 Err(error) => {
                     found.push(format!("error {error}"));

@@ -27,7 +27,7 @@ where
     O: Operation + Send,
     O::Output: Send,
 {
-    let _turn = shared.turn().take(py)?;
+    let _turn = shared.turn().take(py, false)?;
     run_in_turn(py, shared, operation, None)?.ok_or_else(|| error::misuse("no deadline was set"))
 }
 

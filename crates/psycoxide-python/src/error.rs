@@ -42,8 +42,15 @@ pub fn exception(py: Python<'_>, error: Error, shared: &Shared) -> PyErr {
             "consuming input failed: {error}\n\tIt may have crashed or been stopped while it \
                  processed the request: connect again and repeat the transaction."
         )),
+        Error::Machine(MachineError::Copying) => copying(),
         error => OperationalError::new_err(format!("consuming input failed: {error}")),
     }
+}
+
+/// The exception for anything else that is done on a connection in the middle of a COPY.
+#[cold]
+pub fn copying() -> PyErr {
+    OperationalError::new_err("sending query failed: another command is already in progress")
 }
 
 /// The exception for a value or text that cannot be sent.

@@ -33,12 +33,34 @@ pub struct LoopState {
     current: Option<Running>,
     /// The futures of the tasks that wait for their turn.
     queue: VecDeque<Py<PyAny>>,
+    /// The task that copies: until its COPY is over, the turns are for what is a part of that.
+    reserved: Option<Py<PyAny>>,
+    /// The futures of those who wait for a turn within the COPY.
+    queue_of_copy: VecDeque<Py<PyAny>>,
+}
+
+impl LoopState {
+    /// Whether an operation can have the turn now.
+    fn is_free(&self, part_of_copy: bool) -> bool {
+        !self.busy && (part_of_copy || self.reserved.is_none())
+    }
+
+    fn queue(&mut self, part_of_copy: bool) -> &mut VecDeque<Py<PyAny>> {
+        if part_of_copy {
+            &mut self.queue_of_copy
+        } else {
+            &mut self.queue
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Registration {
     event_loop: Py<PyAny>,
     fd: i32,
+    /// Whether the loop watches for data: not between the operations of a COPY, when nobody would
+    /// take them.
+    reading: bool,
     writing: bool,
 }
 
@@ -123,6 +145,10 @@ fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
 fn on_idle(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     {
         let mut connection = shared.lock();
+        if connection.copy.is_some() && connection.pgconn.is_open() {
+            drop(connection);
+            return pause_reading(py, shared);
+        }
         if let Err(error) = connection.absorb_idle() {
             shared.set_farewell(error);
         }
@@ -193,6 +219,39 @@ fn register(py: Python<'_>, shared: &Shared, writing: bool) -> PyResult<()> {
     Ok(())
 }
 
+/// Data have come that nobody takes now: lets them wait, and with them the server.
+fn pause_reading(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+    let (event_loop, fd) = {
+        let mut state = lock(shared);
+        match &mut state.registration {
+            Some(registration) if registration.reading => {
+                registration.reading = false;
+                (registration.event_loop.clone_ref(py), registration.fd)
+            }
+            _ => return Ok(()),
+        }
+    };
+    event_loop.call_method1(py, pyo3::intern!(py, "remove_reader"), (fd,))?;
+    Ok(())
+}
+
+/// Watches for data again, after [`pause_reading`].
+fn resume_reading(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+    let (event_loop, fd) = {
+        let mut state = lock(shared);
+        match &mut state.registration {
+            Some(registration) if !registration.reading && shared.fd() == Some(registration.fd) => {
+                registration.reading = true;
+                (registration.event_loop.clone_ref(py), registration.fd)
+            }
+            _ => return Ok(()),
+        }
+    };
+    let watcher = watcher_of(shared);
+    event_loop.call_method1(py, pyo3::intern!(py, "add_reader"), (fd, watcher))?;
+    Ok(())
+}
+
 fn watcher_of(shared: &Shared) -> Watcher {
     Watcher {
         shared: shared.weak(),
@@ -215,6 +274,7 @@ fn enter_loop<'py>(py: Python<'py>, shared: &Shared) -> PyResult<Bound<'py, PyAn
     let registration = Registration {
         event_loop: event_loop.clone().unbind(),
         fd,
+        reading: true,
         writing: false,
     };
     lock(shared).registration = Some(registration);
@@ -241,7 +301,12 @@ pub fn unregister(py: Python<'_>, shared: &Shared) -> PyResult<()> {
         .call_method0(pyo3::intern!(py, "is_running"))?
         .is_truthy()?;
     for name in ["remove_reader", "remove_writer"] {
-        if name == "remove_writer" && !registration.writing {
+        let watched = if name == "remove_reader" {
+            registration.reading
+        } else {
+            registration.writing
+        };
+        if !watched {
             continue;
         }
         if here || !running {
@@ -327,15 +392,27 @@ impl AsyncOperation {
             Stage::New(operation) => {
                 driver::check_usable(&self.shared)?;
                 let event_loop = enter_loop(py, &self.shared)?;
-                let mut state = lock(&self.shared);
-                if !state.busy {
-                    state.busy = true;
-                    drop(state);
-                    return self.start(py, operation);
+                let part_of_copy = operation.is_part_of_copy();
+                let copier = {
+                    let mut state = lock(&self.shared);
+                    if state.is_free(part_of_copy) {
+                        state.busy = true;
+                        drop(state);
+                        return self.start(py, operation);
+                    }
+                    let copier = state.reserved.as_ref().filter(|_| !part_of_copy);
+                    copier.map(|task| task.clone_ref(py))
+                };
+                if let Some(copier) = copier
+                    && copier.bind(py).is(&current_task(py)?)
+                {
+                    // It would wait for itself.
+                    return Err(error::copying());
                 }
-                drop(state);
                 let future = new_future(py, &event_loop)?;
-                lock(&self.shared).queue.push_back(future.clone_ref(py));
+                lock(&self.shared)
+                    .queue(part_of_copy)
+                    .push_back(future.clone_ref(py));
                 self.set_stage(Stage::Queued(operation, future.clone_ref(py)));
                 Ok(Some(future))
             }
@@ -398,6 +475,7 @@ impl AsyncOperation {
             outcome: None,
         });
         self.set_stage(Stage::Running);
+        resume_reading(py, &self.shared)?;
         if wait.write {
             register(py, &self.shared, true)?;
         }
@@ -444,6 +522,9 @@ impl AsyncOperation {
         result: PyResult<Option<Py<PyAny>>>,
     ) -> PyResult<Option<Py<PyAny>>> {
         self.set_stage(Stage::Finished);
+        if lock(&self.shared).reserved.is_none() {
+            resume_reading(py, &self.shared)?;
+        }
         pass_turn(py, &self.shared)?;
         if self.shared.take_news() {
             news::deliver(py, &self.shared)?;
@@ -486,6 +567,7 @@ impl AsyncOperation {
             if finished {
                 resolve(py, &future)?;
             } else {
+                resume_reading(py, &self.shared)?;
                 on_ready(py, &self.shared)?;
             }
         } else {
@@ -543,7 +625,11 @@ fn new_future(py: Python<'_>, event_loop: &Bound<'_, PyAny>) -> PyResult<Py<PyAn
 fn pass_turn(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     loop {
         let mut state = lock(shared);
-        let Some(next) = state.queue.pop_front() else {
+        let next = match state.queue_of_copy.pop_front() {
+            None if state.reserved.is_none() => state.queue.pop_front(),
+            next => next,
+        };
+        let Some(next) = next else {
             state.busy = false;
             return Ok(());
         };
@@ -554,6 +640,39 @@ fn pass_turn(py: Python<'_>, shared: &Shared) -> PyResult<()> {
             return Ok(());
         }
     }
+}
+
+/// The task that runs.
+fn current_task(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("asyncio")?.call_method0("current_task")
+}
+
+/// Keeps the turns that follow for the COPY that the running task has begun.
+///
+/// # Errors
+/// When no loop runs.
+pub fn reserve(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+    let task = current_task(py)?.unbind();
+    lock(shared).reserved = Some(task);
+    Ok(())
+}
+
+/// Gives everybody their turn again.
+///
+/// # Errors
+/// What a future raises.
+pub fn release(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+    let mut state = lock(shared);
+    let released = state.reserved.take();
+    let idle = released.is_some() && !state.busy;
+    state.busy |= idle;
+    drop(state);
+    drop(released);
+    if idle {
+        resume_reading(py, shared)?;
+        pass_turn(py, shared)?;
+    }
+    Ok(())
 }
 
 #[pymethods]
@@ -606,9 +725,11 @@ impl AsyncOperation {
                 // The turn may have been passed to us in this very moment.
                 let mine = {
                     let mut state = lock(&self.shared);
-                    let before = state.queue.len();
+                    let waiting = |state: &LoopState| state.queue.len() + state.queue_of_copy.len();
+                    let before = waiting(&state);
                     state.queue.retain(|waiting| !waiting.is(&future));
-                    state.queue.len() == before
+                    state.queue_of_copy.retain(|waiting| !waiting.is(&future));
+                    waiting(&state) == before
                 };
                 let resolved = future.bind(py).call_method0("cancelled")?.is_truthy()?;
                 if mine && !resolved {

@@ -1,6 +1,6 @@
 //! `psycoxide._core`: the only crate that knows Python.
 //!
-//! - `connection`, `cursor`, `connect`, `query`: what the classes of the package inherit and call;
+//! - `connection`, `cursor`, `copy`, `connect`, `query`: what the classes of the package inherit and call;
 //! - `operation`, `driver`, `event_loop`: who runs operations, in a thread or on an event loop;
 //! - `pipeline`, `command`: operations of connections;
 //! - `shared`, `turn`, `fork`, `news`: one connection and the objects that share it;
@@ -13,6 +13,7 @@ pub mod command;
 pub mod connect;
 pub mod connection;
 pub mod conninfo;
+pub mod copy;
 pub mod cursor;
 pub mod driver;
 pub mod error;
@@ -39,6 +40,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sql::register(module)?;
     module.add_class::<connect::Connector>()?;
     module.add_class::<connection::ConnectionBase>()?;
+    module.add_class::<copy::CopyBase>()?;
+    module.add_class::<copy::read::CopyIterator>()?;
     module.add_class::<cursor::CursorBase>()?;
     module.add_class::<pq::escaping::Escaping>()?;
     module.add_class::<pq::pgconn::PGconn>()?;

@@ -25,6 +25,11 @@ pub trait PyOperation: Operation<Output = ()> + Send {
     /// # Errors
     /// What the caller gets instead.
     fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish>;
+
+    /// Whether it is a part of the COPY that goes on, while which others have to wait.
+    fn is_part_of_copy(&self) -> bool {
+        false
+    }
 }
 
 /// Runs an operation: on a synchronous connection to its end, on an asynchronous one as far as an
@@ -59,7 +64,7 @@ pub fn run<O: PyOperation>(
     shared: &Shared,
     operation: &mut O,
 ) -> PyResult<Option<Py<PyAny>>> {
-    let turn = shared.turn().take(py)?;
+    let turn = shared.turn().take(py, operation.is_part_of_copy())?;
     let result = loop {
         let output = driver::run_in_turn(py, shared, operation, None);
         match output.and_then(|_| operation.finish(py, shared)) {

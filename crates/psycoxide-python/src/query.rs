@@ -216,7 +216,7 @@ impl PreparedQuery {
 
 /// The items of a sequence of parameters.
 #[inline]
-fn sequence<'py>(
+pub(crate) fn sequence<'py>(
     parameters: &Bound<'py, PyAny>,
     none_wanted: bool,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -1,9 +1,16 @@
 //! Whose turn it is on a connection: operations of several threads run one after the other.
+//!
+//! A COPY takes several operations, between which nobody else can do anything: it *reserves* the
+//! turns in between. Other threads wait for its end; the thread that copies would wait for itself,
+//! so it is told.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use pyo3::prelude::*;
+
+use crate::error;
 
 /// How long to wait before looking for signals.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -11,8 +18,29 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// A lock that is waited for with the interpreter released, and held while attached.
 #[derive(Debug, Default)]
 pub struct Turn {
-    taken: Mutex<bool>,
+    state: Mutex<State>,
     free: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: bool,
+    /// The thread that copies.
+    reserved: Option<ThreadId>,
+}
+
+impl State {
+    #[inline]
+    fn is_free(&self, part_of_copy: bool) -> bool {
+        !self.taken && (part_of_copy || self.reserved.is_none())
+    }
+
+    #[inline]
+    fn try_take(&mut self, part_of_copy: bool) -> bool {
+        let free = self.is_free(part_of_copy);
+        self.taken |= free;
+        free
+    }
 }
 
 /// The turn, until it is dropped.
@@ -20,23 +48,30 @@ pub struct Turn {
 pub struct TurnGuard<'a>(&'a Turn);
 
 impl Turn {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the turn, waiting for it where needed.
     ///
     /// # Errors
-    /// What a signal handler raises meanwhile.
+    /// `OperationalError` in the thread that copies, unless it is a part of the copy; what a signal
+    /// handler raises meanwhile.
     #[inline]
-    pub fn take(&self, py: Python<'_>) -> PyResult<TurnGuard<'_>> {
-        if self.try_take() {
+    pub fn take(&self, py: Python<'_>, part_of_copy: bool) -> PyResult<TurnGuard<'_>> {
+        if self.lock().try_take(part_of_copy) {
             return Ok(TurnGuard(self));
         }
         loop {
+            if !part_of_copy && self.lock().reserved == Some(thread::current().id()) {
+                return Err(error::copying());
+            }
             let got = py.detach(|| {
-                let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-                let (mut taken, _) = self
+                let (mut state, _) = self
                     .free
-                    .wait_timeout_while(taken, INTERVAL, |taken| *taken)
+                    .wait_timeout_while(self.lock(), INTERVAL, |state| !state.is_free(part_of_copy))
                     .unwrap_or_else(PoisonError::into_inner);
-                !std::mem::replace(&mut *taken, true)
+                state.try_take(part_of_copy)
             });
             if got {
                 return Ok(TurnGuard(self));
@@ -45,18 +80,30 @@ impl Turn {
         }
     }
 
-    /// Takes the turn if it is free; give it back with [`give_back`](Self::give_back).
-    #[inline]
-    pub fn try_take(&self) -> bool {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        !std::mem::replace(&mut *taken, true)
-    }
-
     /// Ends the turn.
     #[inline]
     pub fn give_back(&self) {
-        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.free.notify_one();
+        let mut state = self.lock();
+        state.taken = false;
+        let reserved = state.reserved.is_some();
+        drop(state);
+        if reserved {
+            // Not everybody who waits can make use of it.
+            self.free.notify_all();
+        } else {
+            self.free.notify_one();
+        }
+    }
+
+    /// Keeps the turns that follow for the COPY that this thread has begun.
+    pub fn reserve(&self) {
+        self.lock().reserved = Some(thread::current().id());
+    }
+
+    /// Gives everybody their turn again.
+    pub fn release(&self) {
+        self.lock().reserved = None;
+        self.free.notify_all();
     }
 }
 

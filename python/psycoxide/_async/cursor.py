@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from .._base.copy import extends
 from .._base.cursor import BaseCursor
 from .._generic import Row
+from .copy import AsyncCopyContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from types import TracebackType
     from typing import Any, TypeVar, overload
 
     from .._row_protocols import AsyncRowFactory
     from ..abc import Params, Query
     from .connection import AsyncConnection
+    from .copy import AsyncWriter
 
     Self = TypeVar("Self", bound="AsyncCursor[Any]")
 
@@ -169,3 +172,39 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
             yield self
             while self._nextset():
                 yield self
+
+    def _copy(
+        self, statement: Query, params: Params | None = None, *, writer: AsyncWriter | None = None
+    ) -> AsyncCopyContext:
+        """Copy, without a `progress`; see :meth:`copy`."""
+        return AsyncCopyContext(self, statement, params, writer, None)
+
+    @extends(_copy)
+    def copy(
+        self,
+        statement: Query,
+        params: Params | None = None,
+        *,
+        writer: AsyncWriter | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> AsyncCopyContext:
+        """Copy data to or from the server, in an `async with` block::
+
+            async with cursor.copy("COPY t FROM STDIN") as copy:
+                await copy.write_rows(rows)
+
+        Leaving the block ends the COPY; leaving it by an exception undoes it. Meanwhile the
+        connection does nothing else.
+
+        :param statement: a `COPY ... FROM STDIN` or `COPY ... TO STDOUT`.
+        :param params: for its placeholders; they become literals on the client.
+        :param writer: what takes the data that are written; by default they go to the server.
+        :param progress: called with the number of bytes and of rows so far, each time some have
+            been sent or received. Rows in data written with :meth:`AsyncCopy.write` are not
+            counted.
+        :raises ProgrammingError: for any other statement.
+        :raises Error: what the server says.
+
+        See "Using COPY TO and COPY FROM" of the psycopg manual.
+        """
+        return AsyncCopyContext(self, statement, params, writer, progress)

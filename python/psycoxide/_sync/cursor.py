@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+from .._base.copy import extends
 from .._base.cursor import BaseCursor
 from .._generic import Row
+from .copy import CopyContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Iterable
+    from collections.abc import Iterator, Callable, Iterable
     from types import TracebackType
     from typing import Any, TypeVar, overload
 
     from .._row_protocols import RowFactory
     from ..abc import Params, Query
     from .connection import Connection
+    from .copy import Writer
 
     Self = TypeVar("Self", bound="Cursor[Any]")
 
@@ -170,3 +173,39 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
             yield self
             while self._nextset():
                 yield self
+
+    def _copy(
+        self, statement: Query, params: Params | None = None, *, writer: Writer | None = None
+    ) -> CopyContext:
+        """Copy, without a `progress`; see :meth:`copy`."""
+        return CopyContext(self, statement, params, writer, None)
+
+    @extends(_copy)
+    def copy(
+        self,
+        statement: Query,
+        params: Params | None = None,
+        *,
+        writer: Writer | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> CopyContext:
+        """Copy data to or from the server, in an `async with` block::
+
+            async with cursor.copy("COPY t FROM STDIN") as copy:
+                copy.write_rows(rows)
+
+        Leaving the block ends the COPY; leaving it by an exception undoes it. Meanwhile the
+        connection does nothing else.
+
+        :param statement: a `COPY ... FROM STDIN` or `COPY ... TO STDOUT`.
+        :param params: for its placeholders; they become literals on the client.
+        :param writer: what takes the data that are written; by default they go to the server.
+        :param progress: called with the number of bytes and of rows so far, each time some have
+            been sent or received. Rows in data written with :meth:`Copy.write` are not
+            counted.
+        :raises ProgrammingError: for any other statement.
+        :raises Error: what the server says.
+
+        See "Using COPY TO and COPY FROM" of the psycopg manual.
+        """
+        return CopyContext(self, statement, params, writer, progress)

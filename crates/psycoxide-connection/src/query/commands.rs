@@ -17,7 +17,7 @@ impl Machine {
     /// When the text contains a NUL byte, the connection is not ready, or commands of the extended
     /// protocol stand before it without a Sync.
     pub fn query(&mut self, sql: &[u8], chunk: usize) -> Result<(), Error> {
-        self.check_ready()?;
+        self.check_command()?;
         if !self.queries.is_synced() {
             return Err(Error::Misuse("a simple query must be preceded by a Sync"));
         }
@@ -31,7 +31,7 @@ impl Machine {
     /// # Errors
     /// When something cannot be encoded or the connection is not ready.
     pub fn execute(&mut self, command: Command<'_>) -> Result<(), Error> {
-        self.check_ready()?;
+        self.check_command()?;
         let buffer = self.outgoing.buffer();
         let before = buffer.len();
         let written = Self::write(buffer, &command);
@@ -80,7 +80,7 @@ impl Machine {
     /// # Errors
     /// When something cannot be encoded or the connection is not ready.
     pub fn prepare(&mut self, name: &[u8], sql: &[u8], types: &[Oid]) -> Result<(), Error> {
-        self.check_ready()?;
+        self.check_command()?;
         frontend::parse(self.outgoing.buffer(), name, sql, types)?;
         self.queries.push(Kind::Prepare, 0);
         Ok(())
@@ -91,7 +91,7 @@ impl Machine {
     /// # Errors
     /// When the name contains a NUL byte or the connection is not ready.
     pub fn describe_statement(&mut self, name: &[u8]) -> Result<(), Error> {
-        self.check_ready()?;
+        self.check_command()?;
         frontend::describe_statement(self.outgoing.buffer(), name)?;
         self.queries.push(Kind::Describe, 0);
         Ok(())
@@ -102,7 +102,7 @@ impl Machine {
     /// # Errors
     /// When the name contains a NUL byte or the connection is not ready.
     pub fn describe_portal(&mut self, name: &[u8]) -> Result<(), Error> {
-        self.check_ready()?;
+        self.check_command()?;
         frontend::describe_portal(self.outgoing.buffer(), name)?;
         self.queries.push(Kind::Describe, 0);
         Ok(())
@@ -113,7 +113,7 @@ impl Machine {
     /// # Errors
     /// When the name contains a NUL byte or the connection is not ready.
     pub fn close_statement(&mut self, name: &[u8]) -> Result<(), Error> {
-        self.check_ready()?;
+        self.check_command()?;
         frontend::close_statement(self.outgoing.buffer(), name)?;
         self.queries.push(Kind::Close, 0);
         Ok(())
@@ -124,7 +124,7 @@ impl Machine {
     /// # Errors
     /// When the name contains a NUL byte or the connection is not ready.
     pub fn close_portal(&mut self, name: &[u8]) -> Result<(), Error> {
-        self.check_ready()?;
+        self.check_command()?;
         frontend::close_portal(self.outgoing.buffer(), name)?;
         self.queries.push(Kind::Close, 0);
         Ok(())

@@ -7,6 +7,7 @@ use psycoxide_protocol::{TransactionStatus, frame};
 
 use super::{CopyState, Entry, Kind, Queries, Stage};
 use crate::buffer::Incoming;
+use crate::copy_chunk::CopyChunk;
 use crate::error::Error;
 use crate::event::Event;
 use crate::result::ExecStatus;
@@ -69,7 +70,37 @@ impl Queries {
         Ok(())
     }
 
-    /// Handles any message but the asynchronous ones, ErrorResponse and DataRow.
+    /// Takes all data of a COPY at the front of the input. What is handed out in one piece is never
+    /// more than what one read has brought, or one message.
+    #[inline]
+    pub(crate) fn take_copy_data(&mut self, incoming: &mut Incoming) -> Result<(), Error> {
+        let pending = incoming.pending();
+        if pending.first() != Some(&b'd') || !matches!(self.copy, CopyState::Out | CopyState::Both)
+        {
+            return Ok(());
+        }
+        let (mut used, mut count) = (0, 0);
+        while let Some(rest) = pending.get(used..) {
+            if rest.first() != Some(&b'd') {
+                break;
+            }
+            match frame::peek(rest)? {
+                Some(frame) if frame.length <= rest.len() => used += frame.length,
+                _ => break,
+            }
+            count += 1;
+        }
+        if count > 0 {
+            let messages = pending.get(..used).unwrap_or_default();
+            let chunk = CopyChunk::of_messages(messages, count);
+            self.queued.push_back(Event::CopyData(chunk));
+            incoming.consume(used);
+        }
+        Ok(())
+    }
+
+    /// Handles any message but the asynchronous ones, ErrorResponse, DataRow and, where it is
+    /// legal, CopyData.
     pub(crate) fn handle(
         &mut self,
         tag: u8,
@@ -185,11 +216,6 @@ impl Queries {
             }
             (_, Message::CopyBothResponse(response)) if completing && undescribed => {
                 Ok(Some(self.begin_copy(CopyState::Both, simple, &response)))
-            }
-            (_, Message::CopyData(data))
-                if matches!(self.copy, CopyState::Out | CopyState::Both) =>
-            {
-                Ok(Some(Event::CopyData(data.to_vec())))
             }
             (_, Message::CopyDone) if matches!(self.copy, CopyState::Out | CopyState::Both) => {
                 self.copy = match self.copy {

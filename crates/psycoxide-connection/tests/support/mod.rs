@@ -106,7 +106,7 @@ pub(crate) fn take_sent_tags(machine: &mut Machine) -> String {
 pub(crate) fn events(machine: &mut Machine) -> Result<Vec<String>, Error> {
     let mut found = Vec::new();
     while let Some(event) = machine.next_event()? {
-        found.push(describe(&event));
+        found.extend(describe(&event));
     }
     Ok(found)
 }
@@ -117,13 +117,19 @@ pub(crate) fn after(machine: &mut Machine, bytes: &[u8]) -> Result<Vec<String>, 
     events(machine)
 }
 
-pub(crate) fn describe(event: &Event) -> String {
+/// An event in words; data of a COPY message by message, because how many come together depends
+/// on what has arrived.
+pub(crate) fn describe(event: &Event) -> Vec<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match event {
+    let line = match event {
         Event::Result(result) => describe_result(result),
         Event::StatementParsed => "parsed".to_owned(),
         Event::Ready(status) => format!("ready {status:?}"),
-        Event::CopyData(data) => format!("data {:?}", text(data)),
+        Event::CopyData(chunk) => {
+            let mut chunk = chunk.clone();
+            let bodies = std::iter::from_fn(|| Some(text(chunk.next_message()?)));
+            return bodies.map(|body| format!("data {body:?}")).collect();
+        }
         Event::Notice(fields) => format!("notice {}", text(fields.message())),
         Event::Notification(notification) => format!(
             "notification {} {} {:?}",
@@ -132,7 +138,8 @@ pub(crate) fn describe(event: &Event) -> String {
             text(&notification.payload)
         ),
         Event::ParameterStatus => "parameter".to_owned(),
-    }
+    };
+    vec![line]
 }
 
 /// `TuplesOk (a, b) [1, NULL] [2, x] SELECT 2`

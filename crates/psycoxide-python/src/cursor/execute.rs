@@ -23,7 +23,7 @@ use crate::shared::Shared;
 
 impl CursorBase {
     /// Forgets the results of what was executed before.
-    fn reset(&self) {
+    pub(crate) fn reset(&self) {
         let old = {
             let mut inner = self.lock();
             inner.loaders = None;

@@ -4,6 +4,7 @@
 //! once on a synchronous connection, and something to await on an asynchronous one; what fetches
 //! never waits: the results are here.
 
+pub(crate) mod copy;
 pub(crate) mod execute;
 mod fetch;
 mod pending;

@@ -54,6 +54,11 @@ impl Results {
         self.all.get(self.current)
     }
 
+    /// Sets the number of rows, where the current result does not say it.
+    pub(crate) fn set_rowcount(&mut self, count: Option<u64>) {
+        self.rowcount = count.map(to_count);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
