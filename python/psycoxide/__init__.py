@@ -18,14 +18,20 @@ from . import errors as errors
 from . import pq as pq
 from . import rows as rows
 from . import types as types
+from ._async.client_cursor import AsyncClientCursor as AsyncClientCursor
 from ._async.connection import AsyncConnection as AsyncConnection
 from ._async.copy import AsyncCopy as AsyncCopy
 from ._async.cursor import AsyncCursor as AsyncCursor
 from ._async.pipeline import AsyncPipeline as AsyncPipeline
+from ._async.raw_cursor import AsyncRawCursor as AsyncRawCursor
+from ._async.raw_cursor import AsyncRawServerCursor as AsyncRawServerCursor
+from ._async.server_cursor import AsyncServerCursor as AsyncServerCursor
 from ._async.transaction import AsyncTransaction as AsyncTransaction
 from ._base.connection import BaseConnection as BaseConnection
 from ._base.info import ConnectionInfo as ConnectionInfo
 from ._base.notify import Notify as Notify
+from ._capabilities import Capabilities as Capabilities
+from ._capabilities import capabilities as capabilities
 from ._base.transaction import Rollback as Rollback
 from ._column import Column as Column
 from ._enums import IsolationLevel as IsolationLevel
@@ -39,10 +45,14 @@ from ._errors_base import NotSupportedError as NotSupportedError
 from ._errors_base import OperationalError as OperationalError
 from ._errors_base import ProgrammingError as ProgrammingError
 from ._errors_base import Warning as Warning
+from ._sync.client_cursor import ClientCursor as ClientCursor
 from ._sync.connection import Connection as Connection
 from ._sync.copy import Copy as Copy
 from ._sync.cursor import Cursor as Cursor
 from ._sync.pipeline import Pipeline as Pipeline
+from ._sync.raw_cursor import RawCursor as RawCursor
+from ._sync.raw_cursor import RawServerCursor as RawServerCursor
+from ._sync.server_cursor import ServerCursor as ServerCursor
 from ._sync.transaction import Transaction as Transaction
 from ._tpc import Xid as Xid
 from .dbapi20 import BINARY as BINARY
@@ -71,14 +81,20 @@ if TYPE_CHECKING:
     from . import version as version
 
 __all__ = [
+    "AsyncClientCursor",
     "AsyncConnection",
     "AsyncCopy",
     "AsyncCursor",
     "AsyncPipeline",
+    "AsyncRawCursor",
+    "AsyncRawServerCursor",
+    "AsyncServerCursor",
     "AsyncTransaction",
     "BINARY",
     "BaseConnection",
     "Binary",
+    "Capabilities",
+    "ClientCursor",
     "Column",
     "Connection",
     "ConnectionInfo",
@@ -101,8 +117,11 @@ __all__ = [
     "Pipeline",
     "ProgrammingError",
     "ROWID",
+    "RawCursor",
+    "RawServerCursor",
     "Rollback",
     "STRING",
+    "ServerCursor",
     "Time",
     "TimeFromTicks",
     "Timestamp",
@@ -111,6 +130,7 @@ __all__ = [
     "Warning",
     "Xid",
     "apilevel",
+    "capabilities",
     "connect",
     "paramstyle",
     "threadsafety",
@@ -133,7 +153,8 @@ paramstyle = "pyformat"
 
 #: Modules that are loaded when they are first asked for.
 _LAZY_MODULES = {
-    *("abc", "adapt", "conninfo", "connection", "connection_async", "copy", "cursor", "cursor_async"),
+    *("abc", "adapt", "client_cursor", "conninfo", "connection", "connection_async", "copy"),
+    *("crdb", "cursor", "cursor_async", "raw_cursor"),
     *("dbapi20", "postgres", "sql", "transaction", "version", "waiting"),
 }
 

@@ -149,6 +149,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether something is going on whose results nobody takes at the moment, but somebody will: a
+    /// COPY, a stream.
+    pub fn is_mid_exchange(&self) -> bool {
+        self.copy.is_some() || (self.pgconn.machine().is_busy() && !self.pipeline.is_on())
+    }
+
     /// Whether a statement has to be preceded by BEGIN.
     #[inline]
     pub fn needs_begin(&self) -> bool {

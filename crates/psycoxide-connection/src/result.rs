@@ -149,6 +149,14 @@ impl QueryResult {
         }
     }
 
+    /// Whether it says that a COPY has begun.
+    pub fn is_copy(&self) -> bool {
+        matches!(
+            self.status,
+            ExecStatus::CopyIn | ExecStatus::CopyOut | ExecStatus::CopyBoth
+        )
+    }
+
     /// The rows that the command says it touched: the last word of the command tag.
     pub fn affected_rows(&self) -> Option<u64> {
         let tag = std::str::from_utf8(&self.command_tag).ok()?;

@@ -177,7 +177,8 @@ pub fn of_result(py: Python<'_>, result: PGresult, shared: &Shared) -> PyErr {
 /// The exception for a result of a status that nobody expects there.
 #[cold]
 pub fn unexpected_result(result: &QueryResult) -> PyErr {
-    InternalError::new_err(format!("unexpected result status: {:?}", result.status))
+    let status = crate::cursor::fetch::status_name(result.status);
+    InternalError::new_err(format!("unexpected result status from query: {status}"))
 }
 
 /// The exception class for the SQLSTATE, with the message as libpq lays it out.
@@ -269,6 +270,12 @@ pub fn forked() -> PyErr {
         "the connection belongs to the parent process: \
          a forked process has to open connections of its own",
     )
+}
+
+/// The exception for a COPY where it has no place.
+#[cold]
+pub fn needs_copy() -> PyErr {
+    ProgrammingError::new_err("COPY cannot be used with this method; use copy() instead")
 }
 
 /// The exception for a call that is not possible now.

@@ -145,7 +145,7 @@ fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
 fn on_idle(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     {
         let mut connection = shared.lock();
-        if connection.copy.is_some() && connection.pgconn.is_open() {
+        if connection.is_mid_exchange() && connection.pgconn.is_open() {
             drop(connection);
             return pause_reading(py, shared);
         }
@@ -356,9 +356,19 @@ enum Stage {
     Queued(Box<dyn PyOperation>, Py<PyAny>),
     /// It is [`LoopState::current`].
     Running,
-    /// As before, but its task was cancelled with this exception.
-    Cancelling(Py<PyAny>),
+    /// As before, but its task was cancelled.
+    Cancelling(Cancellation),
+    /// It is over, but a cancel request is on its way, and must not meet what comes next.
+    Cancelled(Cancellation),
     Finished,
+}
+
+/// The end of a task whose operation was running.
+struct Cancellation {
+    /// What ends the task.
+    exception: Py<PyAny>,
+    /// Resolved when the server has taken the cancel request; `None` if there is none.
+    answered: Option<Py<PyAny>>,
 }
 
 /// An operation to await: `await` runs it, and returns what it gives.
@@ -425,7 +435,8 @@ impl AsyncOperation {
                 self.start(py, operation)
             }
             Stage::Running => self.resume(py),
-            Stage::Cancelling(exception) => self.cancelled(py, exception),
+            Stage::Cancelling(cancellation) => self.cancelled(py, cancellation),
+            Stage::Cancelled(cancellation) => self.end_cancelled(py, cancellation),
             Stage::Finished => Err(PyRuntimeError::new_err(
                 "cannot reuse an operation that was awaited already",
             )),
@@ -537,10 +548,6 @@ impl AsyncOperation {
 
     /// The task was cancelled: asks the server to cancel and goes on waiting for it.
     fn cancel(&self, py: Python<'_>, exception: Py<PyAny>) -> PyResult<Py<PyAny>> {
-        if let Some(target) = self.shared.cancel_target() {
-            // Bounded in time, and it touches nothing of Python's.
-            std::thread::spawn(move || driver::cancel_blocking(&target, CANCEL_PATIENCE));
-        }
         let event_loop = {
             let state = lock(&self.shared);
             let registration = state.registration.as_ref();
@@ -554,6 +561,7 @@ impl AsyncOperation {
             return Err(error::closed(&self.shared));
         };
         let event_loop = event_loop.bind(py);
+        let answered = self.request_cancel(event_loop)?;
         let future = new_future(py, event_loop)?;
         let mut state = lock(&self.shared);
         if let Some(running) = &mut state.current {
@@ -578,17 +586,60 @@ impl AsyncOperation {
         };
         let patience = CANCEL_PATIENCE.as_secs_f64();
         event_loop.call_method1(pyo3::intern!(py, "call_later"), (patience, wake))?;
-        self.set_stage(Stage::Cancelling(exception));
+        self.set_stage(Stage::Cancelling(Cancellation {
+            exception,
+            answered,
+        }));
         Ok(future)
     }
 
+    /// Sends a cancel request, in a thread; the future is resolved when the server has taken it.
+    fn request_cancel(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let Some(target) = self.shared.cancel_target() else {
+            return Ok(None);
+        };
+        let py = event_loop.py();
+        let answered = new_future(py, event_loop)?;
+        let call = event_loop.getattr(pyo3::intern!(py, "call_soon_threadsafe"))?;
+        let call = call.unbind();
+        let resolver = Wake {
+            future: answered.clone_ref(py),
+        };
+        std::thread::spawn(move || {
+            // Whether it arrived shows in what the query does next.
+            let _ = driver::cancel_blocking(&target, CANCEL_PATIENCE);
+            // A loop that is closed needs to hear no more, nor an interpreter that ends.
+            let _ = Python::try_attach(|py| call.call1(py, (resolver,)).map(drop));
+        });
+        Ok(Some(answered))
+    }
+
     /// The cancelled operation has come to rest, or the patience is at its end.
-    fn cancelled(&self, py: Python<'_>, exception: Py<PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    fn cancelled(&self, py: Python<'_>, cancellation: Cancellation) -> PyResult<Option<Py<PyAny>>> {
         let running = lock(&self.shared).current.take();
         if running.is_some_and(|running| running.outcome.is_none()) {
             self.give_up(py)?;
+            return self.end_cancelled(py, cancellation);
         }
-        self.end(py, Err(PyErr::from_value(exception.into_bound(py))))
+        if let Some(answered) = &cancellation.answered
+            && !answered
+                .call_method0(py, pyo3::intern!(py, "done"))?
+                .is_truthy(py)?
+        {
+            let answered = answered.clone_ref(py);
+            self.set_stage(Stage::Cancelled(cancellation));
+            return Ok(Some(answered));
+        }
+        self.end_cancelled(py, cancellation)
+    }
+
+    fn end_cancelled(
+        &self,
+        py: Python<'_>,
+        cancellation: Cancellation,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let exception = cancellation.exception.into_bound(py);
+        self.end(py, Err(PyErr::from_value(exception)))
     }
 
     /// Closes a connection that cannot be brought to rest.
@@ -714,7 +765,7 @@ impl AsyncOperation {
         };
         match self.take_stage() {
             Stage::Running => self.cancel(py, exception.unbind()),
-            Stage::Cancelling(_) => {
+            Stage::Cancelling(_) | Stage::Cancelled(_) => {
                 // Cancelled once more: no patience left.
                 lock(&self.shared).current = None;
                 self.give_up(py)?;
@@ -743,7 +794,7 @@ impl AsyncOperation {
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         match self.take_stage() {
-            Stage::Running | Stage::Cancelling(_) => {
+            Stage::Running | Stage::Cancelling(_) | Stage::Cancelled(_) => {
                 lock(&self.shared).current = None;
                 self.give_up(py)?;
                 pass_turn(py, &self.shared)
@@ -757,7 +808,10 @@ impl Drop for AsyncOperation {
     fn drop(&mut self) {
         // A task that was thrown away in the middle of an operation: nobody will read the rest.
         let stage = self.take_stage();
-        if !matches!(stage, Stage::Running | Stage::Cancelling(_)) {
+        if !matches!(
+            stage,
+            Stage::Running | Stage::Cancelling(_) | Stage::Cancelled(_)
+        ) {
             return;
         }
         lock(&self.shared).current = None;

@@ -1,31 +1,54 @@
 //! Queries as users write them, converted once and kept.
 //!
-//! A query with parameters is converted for the server (`%s` to `$1`) the first time it is seen;
-//! the result is found again through a dictionary keyed by the very string object, whose hash
-//! Python has computed already.
+//! A query with parameters is made ready the first time it is seen: converted for the server (`%s`
+//! to `$1`), or cut where literals go if the cursor binds on the client. The result is found again
+//! through a dictionary keyed by the very string object, whose hash Python has computed already.
 
 use std::sync::Arc;
 
 use psycoxide_client::Query;
-use psycoxide_sql::{Converted, ParameterFormat};
+use psycoxide_sql::{Converted, Error as SqlError, ParameterFormat, Split};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyMapping, PySequence, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PySequence, PyString, PyTuple};
 
 use crate::adapt::encoding::ClientEncoding;
 use crate::error::ProgrammingError;
+
+/// Who puts the parameters into a query; each class of cursors has its way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binding {
+    /// The server: placeholders are converted to its own.
+    #[default]
+    Server,
+    /// This side: placeholders become literals.
+    Client,
+    /// The server, and the query has its placeholders already.
+    Raw,
+}
+
+/// What is known of a query's parameters.
+#[derive(Debug)]
+enum Form {
+    /// There are none.
+    Plain,
+    Converted(Converted),
+    Split(Split),
+    Raw,
+}
 
 /// A query ready to be executed.
 #[pyclass(frozen, module = "psycoxide._core")]
 #[derive(Debug)]
 pub struct PreparedQuery {
-    /// The text for the server.
+    /// The text for the server; empty if the parameters are yet to be put in.
     pub query: Arc<Query>,
     /// The format asked for each parameter; empty for a query without parameters.
     pub formats: Vec<ParameterFormat>,
     /// The names of the parameters, if they have names.
     names: Option<Vec<Py<PyString>>>,
-    converted: Option<Converted>,
+    form: Form,
 }
 
 /// Longer queries are converted each time: their texts are mostly made up, and seen once.
@@ -33,7 +56,7 @@ const LONGEST: usize = 4096;
 /// How many queries are kept; then all are forgotten, which costs one conversion each.
 const MOST: usize = 2048;
 
-/// The query for these parameters.
+/// The query for these parameters; `binding` is `None` if there are none.
 ///
 /// # Errors
 /// `ProgrammingError` for a bad placeholder, `TypeError` for a query of a wrong type, or what the
@@ -41,20 +64,20 @@ const MOST: usize = 2048;
 #[inline]
 pub fn prepare<'py>(
     query: &Bound<'py, PyAny>,
-    with_parameters: bool,
+    binding: Option<Binding>,
     encoding: ClientEncoding,
     context: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PreparedQuery>> {
     let py = query.py();
     let utf8 = matches!(encoding, ClientEncoding::Utf8);
     let cacheable = utf8 && query.is_exact_instance_of::<PyString>();
-    if cacheable && let Some(found) = cache(py, with_parameters).get_item(query)? {
+    if cacheable && let Some(found) = cache(py, binding).get_item(query)? {
         return Ok(found.cast_into::<PreparedQuery>()?);
     }
     let text = text_of(query, encoding, context)?;
-    let prepared = Bound::new(py, convert(py, &text, with_parameters, encoding)?)?;
+    let prepared = Bound::new(py, convert(py, &text, binding, encoding)?)?;
     if cacheable && text.len() <= LONGEST {
-        let cache = cache(py, with_parameters);
+        let cache = cache(py, binding);
         if cache.len() >= MOST {
             cache.clear();
         }
@@ -63,13 +86,16 @@ pub fn prepare<'py>(
     Ok(prepared)
 }
 
-fn cache<'py>(py: Python<'py>, with_parameters: bool) -> &'py Bound<'py, PyDict> {
+fn cache<'py>(py: Python<'py>, binding: Option<Binding>) -> &'py Bound<'py, PyDict> {
     static PLAIN: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    static WITH_PARAMETERS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let cache = if with_parameters {
-        &WITH_PARAMETERS
-    } else {
-        &PLAIN
+    static SERVER: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    static CLIENT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    static RAW: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let cache = match binding {
+        None => &PLAIN,
+        Some(Binding::Server) => &SERVER,
+        Some(Binding::Client) => &CLIENT,
+        Some(Binding::Raw) => &RAW,
     };
     cache.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
 }
@@ -108,10 +134,9 @@ pub fn text_of<'py>(
 fn convert(
     py: Python<'_>,
     text: &[u8],
-    with_parameters: bool,
+    binding: Option<Binding>,
     encoding: ClientEncoding,
 ) -> PyResult<PreparedQuery> {
-    let _ = encoding;
     if let Some(position) = text.iter().position(|byte| *byte == 0) {
         // Said before anything is sent: a BEGIN must not be left behind.
         return Err(ProgrammingError::new_err(format!(
@@ -119,29 +144,43 @@ fn convert(
              pass such data as a parameter of type bytes"
         )));
     }
-    if !with_parameters {
-        let query = Arc::new(Query::new(text));
-        return Ok(PreparedQuery {
-            query,
-            formats: Vec::new(),
-            names: None,
-            converted: None,
-        });
-    }
-    let mut converted = psycoxide_sql::convert(text)
-        .map_err(|error| ProgrammingError::new_err(error.to_string()))?;
-    let query = Arc::new(Query::new(std::mem::take(&mut converted.template)));
-    let intern = |name: &String| PyString::intern(py, name).unbind();
-    let names = converted
-        .names
-        .as_ref()
-        .map(|names| names.iter().map(intern).collect());
+    let decode = |name: &[u8]| match encoding {
+        ClientEncoding::Utf8 => String::from_utf8(name.to_vec()).ok(),
+        _ => Some(encoding.load_str(py, name).ok()?.to_string()),
+    };
+    let (query, formats, names, form) = match binding {
+        None => (Query::new(text), Vec::new(), None, Form::Plain),
+        Some(Binding::Raw) => (Query::new(text), Vec::new(), None, Form::Raw),
+        Some(Binding::Server) => {
+            let mut converted = psycoxide_sql::convert_with(text, decode).map_err(refused)?;
+            let query = Query::new(std::mem::take(&mut converted.template));
+            let names = intern(py, converted.names.as_deref());
+            let formats = converted.formats.clone();
+            (query, formats, names, Form::Converted(converted))
+        }
+        Some(Binding::Client) => {
+            let split = psycoxide_sql::split_with(text, decode).map_err(refused)?;
+            let names = intern(py, split.names.as_deref());
+            let formats = split.formats.clone();
+            (Query::new(&b""[..]), formats, names, Form::Split(split))
+        }
+    };
     Ok(PreparedQuery {
-        query,
-        formats: converted.formats.clone(),
+        query: Arc::new(query),
+        formats,
         names,
-        converted: Some(converted),
+        form,
     })
+}
+
+fn intern(py: Python<'_>, names: Option<&[String]>) -> Option<Vec<Py<PyString>>> {
+    let intern = |name: &String| PyString::intern(py, name).unbind();
+    Some(names?.iter().map(intern).collect())
+}
+
+#[cold]
+fn refused(error: SqlError) -> PyErr {
+    ProgrammingError::new_err(error.to_string())
 }
 
 impl PreparedQuery {
@@ -157,61 +196,97 @@ impl PreparedQuery {
     /// are no parameters at all.
     #[inline]
     pub fn arrange<'py>(&self, parameters: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let Some(converted) = &self.converted else {
-            return Ok(Vec::new());
-        };
-        match &self.names {
-            None => {
+        match (&self.form, &self.names) {
+            (Form::Converted(converted), None) => {
                 let values = sequence(parameters, self.formats.is_empty())?;
-                converted
-                    .check_sequence(values.len())
-                    .map_err(|error| ProgrammingError::new_err(error.to_string()))?;
+                converted.check_sequence(values.len()).map_err(refused)?;
                 Ok(values)
             }
-            Some(names) => self.arrange_mapping(converted, names, parameters),
+            (Form::Converted(converted), Some(names)) => {
+                arrange_mapping(names, parameters, |has| converted.check_mapping(has))
+            }
+            (Form::Split(split), None) => {
+                let values = sequence(parameters, self.formats.is_empty())?;
+                split.check_sequence(values.len()).map_err(refused)?;
+                Ok(values)
+            }
+            (Form::Split(split), Some(names)) => {
+                arrange_mapping(names, parameters, |has| split.check_mapping(has))
+            }
+            (Form::Raw, _) => raw_sequence(parameters),
+            (Form::Plain, _) => Ok(Vec::new()),
         }
     }
 
-    fn arrange_mapping<'py>(
-        &self,
-        converted: &Converted,
-        names: &[Py<PyString>],
-        parameters: &Bound<'py, PyAny>,
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let py = parameters.py();
-        if let Ok(mapping) = parameters.cast::<PyDict>() {
-            let mut values = Vec::with_capacity(names.len());
-            for name in names {
-                match mapping.get_item(name)? {
-                    Some(value) => values.push(value),
-                    None => break,
-                }
-            }
-            if values.len() == names.len() {
-                return Ok(values);
-            }
-        }
-        let Ok(mapping) = parameters.cast::<PyMapping>() else {
-            if parameters.cast::<PySequence>().is_ok() && !parameters.is_instance_of::<PyString>() {
-                return Err(PyErr::new::<pyo3::exceptions::PyTypeError, _>(
-                    "named placeholders require a mapping of parameters",
-                ));
-            }
-            return Err(not_parameters(parameters));
+    /// The query with literals in place of its parameters, for a cursor that binds on the client;
+    /// `None` for the others, and for a query without parameters.
+    pub fn assemble(&self, literals: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let Form::Split(split) = &self.form else {
+            return None;
         };
-        converted
-            .check_mapping(|name| mapping.contains(name).unwrap_or(false))
-            .map_err(|error| ProgrammingError::new_err(error.to_string()))?;
-        names
-            .iter()
-            .map(|name| mapping.as_any().get_item(name.bind(py)))
-            .collect()
+        let mut out = Vec::new();
+        let filled = split.assemble(&mut out, |index, out| {
+            out.extend_from_slice(literals.get(index).ok_or(())?);
+            Ok::<(), ()>(())
+        });
+        filled.ok().map(|()| out)
+    }
+
+    /// Whether its parameters become literals.
+    #[inline]
+    pub fn binds_here(&self) -> bool {
+        matches!(self.form, Form::Split(_))
     }
 
     /// Whether it may hold several statements, as far as parameters are concerned.
     pub fn is_plain(&self) -> bool {
         self.formats.is_empty()
     }
+}
+
+/// The values that a mapping has for these names; `check` says what is wrong with it.
+fn arrange_mapping<'py>(
+    names: &[Py<PyString>],
+    parameters: &Bound<'py, PyAny>,
+    check: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<(), SqlError>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let py = parameters.py();
+    if let Ok(mapping) = parameters.cast::<PyDict>() {
+        let mut values = Vec::with_capacity(names.len());
+        for name in names {
+            match mapping.get_item(name)? {
+                Some(value) => values.push(value),
+                None => break,
+            }
+        }
+        if values.len() == names.len() {
+            return Ok(values);
+        }
+    }
+    let Ok(mapping) = parameters.cast::<PyMapping>() else {
+        if parameters.cast::<PySequence>().is_ok() && !parameters.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err(
+                "named placeholders require a mapping of parameters",
+            ));
+        }
+        return Err(not_parameters(parameters));
+    };
+    check(&mut |name| mapping.contains(name).unwrap_or(false)).map_err(refused)?;
+    names
+        .iter()
+        .map(|name| mapping.as_any().get_item(name.bind(py)))
+        .collect()
+}
+
+/// The parameters of a query with the server's own placeholders.
+fn raw_sequence<'py>(parameters: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let known = parameters.is_instance_of::<PyTuple>() || parameters.is_instance_of::<PyList>();
+    if !known && parameters.cast::<PyMapping>().is_ok() {
+        return Err(PyTypeError::new_err(
+            "raw queries require a sequence of parameters",
+        ));
+    }
+    sequence(parameters, false)
 }
 
 /// The items of a sequence of parameters.
@@ -223,14 +298,14 @@ pub(crate) fn sequence<'py>(
     if let Ok(tuple) = parameters.cast::<PyTuple>() {
         return Ok(tuple.iter().collect());
     }
-    if let Ok(list) = parameters.cast::<pyo3::types::PyList>() {
+    if let Ok(list) = parameters.cast::<PyList>() {
         return Ok(list.iter().collect());
     }
     if parameters.cast::<PyMapping>().is_ok() {
         if none_wanted {
             return Ok(Vec::new());
         }
-        return Err(PyErr::new::<pyo3::exceptions::PyTypeError, _>(
+        return Err(PyTypeError::new_err(
             "positional placeholders (%s) require a sequence of parameters",
         ));
     }
@@ -246,7 +321,7 @@ fn not_parameters(parameters: &Bound<'_, PyAny>) -> PyErr {
         .get_type()
         .name()
         .map_or_else(|_| "?".to_owned(), |n| n.to_string());
-    PyErr::new::<pyo3::exceptions::PyTypeError, _>(format!(
+    PyTypeError::new_err(format!(
         "query parameters should be a sequence or a mapping, got {class}"
     ))
 }

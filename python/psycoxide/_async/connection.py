@@ -9,6 +9,7 @@ from ..rows import tuple_row
 from . import waiting
 from .cursor import AsyncCursor
 from .pipeline import AsyncPipeline
+from .server_cursor import AsyncServerCursor
 from .transaction import AsyncTransaction
 
 TYPE_CHECKING = False
@@ -39,6 +40,8 @@ class AsyncConnection(BaseConnection[Row]):
 
     cursor_factory: type[AsyncCursor[Row]]
     """What :meth:`cursor` makes."""
+    server_cursor_factory: type[AsyncServerCursor[Row]]
+    """What :meth:`cursor` makes if it is given a name."""
     row_factory: AsyncRowFactory[Row]
     """Makes rows out of values, for cursors that are not told otherwise."""
     _pipeline: AsyncPipeline | None = None
@@ -47,6 +50,7 @@ class AsyncConnection(BaseConnection[Row]):
         super().__init__(pgconn)
         self.row_factory = row_factory
         self.cursor_factory = AsyncCursor
+        self.server_cursor_factory = AsyncServerCursor
 
     @classmethod
     async def connect(
@@ -140,7 +144,7 @@ class AsyncConnection(BaseConnection[Row]):
         row_factory: AsyncRowFactory[Any] | None = None,
         scrollable: bool | None = None,
         withhold: bool = False,
-    ) -> AsyncCursor[Any]:
+    ) -> AsyncCursor[Any] | AsyncServerCursor[Any]:
         """Return a new cursor.
 
         :param name: of a cursor on the server; empty for an ordinary one.
@@ -151,9 +155,14 @@ class AsyncConnection(BaseConnection[Row]):
         :raises OperationalError: if the connection is closed.
         """
         self._check_connection_ok()
+        cursor: AsyncCursor[Any]
+        row_factory = row_factory or self.row_factory
         if name:
-            raise e.NotSupportedError("server-side cursors are not available yet")
-        cursor = self.cursor_factory(self, row_factory=row_factory or self.row_factory)
+            cursor = self.server_cursor_factory(
+                self, name=name, row_factory=row_factory, scrollable=scrollable, withhold=withhold
+            )
+        else:
+            cursor = self.cursor_factory(self, row_factory=row_factory)
         if binary:
             cursor.format = 1
         return cursor

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from .. import _errors_base as e
 from .._base.copy import extends
 from .._base.cursor import BaseCursor
 from .._generic import Row
+from . import waiting
 from .copy import AsyncCopyContext
 
 TYPE_CHECKING = False
@@ -105,6 +107,47 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         """
         await self._executemany(query, params_seq, returning)
 
+    async def stream(
+        self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        binary: bool | None = None,
+        size: int = 1,
+    ) -> AsyncIterator[Row]:
+        """Execute a query and give out its rows while the server still produces them.
+
+        The memory needed does not grow with the result. Until the last row has come, or the
+        generator is closed, the connection can do nothing else: its other users wait. A stream that
+        is left early cancels the query.
+
+        :param query: the SQL of one statement that returns rows.
+        :param params: a sequence for `%s`, a mapping for `%(name)s`.
+        :param binary: whether the values shall come in binary format; by default as the cursor's
+            `format` says.
+        :param size: how many rows are taken at a time; more are faster, and need more memory.
+        :raises ProgrammingError: if the statement returns no rows.
+        :raises Error: what the server says, as the class of its SQLSTATE.
+
+        See "Cursor.stream()" of the psycopg manual.
+        """
+        stream = self._stream(query, params, binary, size)
+        try:
+            while not stream.finished:
+                for row in await stream.fetch():
+                    yield row
+        finally:
+            if not stream.finished and stream.leave():
+                await self._cancel_stream()
+                await stream.finish()
+
+    async def _cancel_stream(self) -> None:
+        """Cancel the query of a stream that nobody reads; it ends in any case."""
+        try:
+            await waiting.cancel(self.connection.pgconn, 5.0)
+        except e.Error as ex:
+            _log_ignored(self, ex)
+
     async def fetchone(self) -> Row | None:
         """Return the next row, or `None` if there is none left.
 
@@ -140,7 +183,7 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         if self._pending:
             await self._receive()
         if not self._has_more():
-            raise StopAsyncIteration
+            raise StopAsyncIteration("no more records to return")
         return self._fetchone()  # type: ignore[return-value]
 
     async def scroll(self, value: int, mode: str = "relative") -> None:
@@ -208,3 +251,9 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         See "Using COPY TO and COPY FROM" of the psycopg manual.
         """
         return AsyncCopyContext(self, statement, params, writer, progress)
+
+def _log_ignored(cursor: AsyncCursor[Any], ex: Exception) -> None:
+    """Whoever left the stream has another reason to hear of; this one is told in the log."""
+    import logging
+
+    logging.getLogger("psycopg").warning("error ignored in stream() on %s: %s", cursor, ex)

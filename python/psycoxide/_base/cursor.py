@@ -17,6 +17,9 @@ class BaseCursor(_core.CursorBase, Generic[ConnectionType, Row]):
 
     __module__ = "psycoxide"
 
+    #: Who binds the parameters, as the core counts: 0 the server, 1 the client, 2 the server and
+    #: the query has its placeholders.
+    _binding = 0
     if TYPE_CHECKING:
         # What the core has, with the types that it cannot know.
 
@@ -40,7 +43,11 @@ class BaseCursor(_core.CursorBase, Generic[ConnectionType, Row]):
         else:
             status = result.status.name
         summary = connection_summary(self.connection.pgconn)
-        return f"<{cls} [{status}] {summary} at 0x{id(self):x}>"
+        return f"<{cls}{self._label()} [{status}] {summary} at 0x{id(self):x}>"
+
+    def _label(self) -> str:
+        """What stands behind the class in a representation."""
+        return ""
 
     @property
     def description(self) -> list[Column] | None:

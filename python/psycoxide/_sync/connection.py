@@ -10,6 +10,7 @@ from ..rows import tuple_row
 from . import waiting
 from .cursor import Cursor
 from .pipeline import Pipeline
+from .server_cursor import ServerCursor
 from .transaction import Transaction
 
 TYPE_CHECKING = False
@@ -40,6 +41,8 @@ class Connection(BaseConnection[Row]):
 
     cursor_factory: type[Cursor[Row]]
     """What :meth:`cursor` makes."""
+    server_cursor_factory: type[ServerCursor[Row]]
+    """What :meth:`cursor` makes if it is given a name."""
     row_factory: RowFactory[Row]
     """Makes rows out of values, for cursors that are not told otherwise."""
     _pipeline: Pipeline | None = None
@@ -48,6 +51,7 @@ class Connection(BaseConnection[Row]):
         super().__init__(pgconn)
         self.row_factory = row_factory
         self.cursor_factory = Cursor
+        self.server_cursor_factory = ServerCursor
 
     @classmethod
     def connect(
@@ -141,7 +145,7 @@ class Connection(BaseConnection[Row]):
         row_factory: RowFactory[Any] | None = None,
         scrollable: bool | None = None,
         withhold: bool = False,
-    ) -> Cursor[Any]:
+    ) -> Cursor[Any] | ServerCursor[Any]:
         """Return a new cursor.
 
         :param name: of a cursor on the server; empty for an ordinary one.
@@ -152,9 +156,14 @@ class Connection(BaseConnection[Row]):
         :raises OperationalError: if the connection is closed.
         """
         self._check_connection_ok()
+        cursor: Cursor[Any]
+        row_factory = row_factory or self.row_factory
         if name:
-            raise e.NotSupportedError("server-side cursors are not available yet")
-        cursor = self.cursor_factory(self, row_factory=row_factory or self.row_factory)
+            cursor = self.server_cursor_factory(
+                self, name=name, row_factory=row_factory, scrollable=scrollable, withhold=withhold
+            )
+        else:
+            cursor = self.cursor_factory(self, row_factory=row_factory)
         if binary:
             cursor.format = 1
         return cursor

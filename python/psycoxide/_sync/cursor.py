@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from .. import _errors_base as e
 from .._base.copy import extends
 from .._base.cursor import BaseCursor
 from .._generic import Row
+from . import waiting
 from .copy import CopyContext
 
 TYPE_CHECKING = False
@@ -106,6 +108,47 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         """
         self._executemany(query, params_seq, returning)
 
+    def stream(
+        self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        binary: bool | None = None,
+        size: int = 1,
+    ) -> Iterator[Row]:
+        """Execute a query and give out its rows while the server still produces them.
+
+        The memory needed does not grow with the result. Until the last row has come, or the
+        generator is closed, the connection can do nothing else: its other users wait. A stream that
+        is left early cancels the query.
+
+        :param query: the SQL of one statement that returns rows.
+        :param params: a sequence for `%s`, a mapping for `%(name)s`.
+        :param binary: whether the values shall come in binary format; by default as the cursor's
+            `format` says.
+        :param size: how many rows are taken at a time; more are faster, and need more memory.
+        :raises ProgrammingError: if the statement returns no rows.
+        :raises Error: what the server says, as the class of its SQLSTATE.
+
+        See "Cursor.stream()" of the psycopg manual.
+        """
+        stream = self._stream(query, params, binary, size)
+        try:
+            while not stream.finished:
+                for row in stream.fetch():
+                    yield row
+        finally:
+            if not stream.finished and stream.leave():
+                self._cancel_stream()
+                stream.finish()
+
+    def _cancel_stream(self) -> None:
+        """Cancel the query of a stream that nobody reads; it ends in any case."""
+        try:
+            waiting.cancel(self.connection.pgconn, 5.0)
+        except e.Error as ex:
+            _log_ignored(self, ex)
+
     def fetchone(self) -> Row | None:
         """Return the next row, or `None` if there is none left.
 
@@ -141,7 +184,7 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         if self._pending:
             self._receive()
         if not self._has_more():
-            raise StopIteration
+            raise StopIteration("no more records to return")
         return self._fetchone()  # type: ignore[return-value]
 
     def scroll(self, value: int, mode: str = "relative") -> None:
@@ -209,3 +252,9 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         See "Using COPY TO and COPY FROM" of the psycopg manual.
         """
         return CopyContext(self, statement, params, writer, progress)
+
+def _log_ignored(cursor: Cursor[Any], ex: Exception) -> None:
+    """Whoever left the stream has another reason to hear of; this one is told in the log."""
+    import logging
+
+    logging.getLogger("psycopg").warning("error ignored in stream() on %s: %s", cursor, ex)

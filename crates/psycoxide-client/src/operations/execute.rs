@@ -30,6 +30,8 @@ pub struct Parameters {
     pub formats: Vec<Format>,
     /// The type of each; 0: the server decides.
     pub types: Vec<Oid>,
+    /// The text to execute in place of the query's, where values have been put into it.
+    pub text: Option<Box<[u8]>>,
 }
 
 impl Parameters {
@@ -39,6 +41,7 @@ impl Parameters {
         self.count = 0;
         self.formats.clear();
         self.types.clear();
+        self.text = None;
     }
 }
 

@@ -32,7 +32,8 @@ pub enum Progress {
 /// What the executions gave.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The results, if they were asked for, in order; with an error the last is that.
+    /// The results, if they were asked for, in order; in any case those that say that a COPY has
+    /// begun, which has no place here.
     pub results: Vec<QueryResult>,
     /// The rows touched, all executions together; `None` if no execution tells.
     pub affected: Option<u64>,
@@ -179,6 +180,20 @@ impl ExecuteMany {
         connection: &mut Connection,
         parameters: &Parameters,
     ) -> Result<(), Error> {
+        if let Some(text) = &parameters.text {
+            connection.pgconn.machine_mut().execute(Command {
+                statement: b"",
+                parse: Some((text, &[])),
+                parameter_formats: &[],
+                parameter_count: 0,
+                encoded_parameters: &[],
+                result_format: self.result_format,
+                fields: None,
+                chunk: 0,
+            })?;
+            self.awaited.push_back(Awaited::Row);
+            return Ok(());
+        }
         let mut parse = false;
         if self
             .statement
@@ -252,9 +267,7 @@ impl ExecuteMany {
                     // The result that ends it is still to come.
                     ExecStatus::CopyIn | ExecStatus::CopyOut | ExecStatus::CopyBoth => {
                         self.awaited.push_front(Awaited::Copy);
-                        if self.keep_results {
-                            self.outcome.results.push(result);
-                        }
+                        self.outcome.results.push(result);
                     }
                     ExecStatus::PipelineAborted => self.describing = false,
                     ExecStatus::FatalError => {

@@ -6,6 +6,7 @@
 //! with the interpreter's lock released, another lets an event loop call back. Both run the same
 //! operations.
 
+pub mod batch;
 pub mod cancel;
 pub mod command;
 pub mod communicate;
@@ -17,6 +18,7 @@ pub mod execute;
 pub mod execute_many;
 pub mod open;
 pub mod session_attrs;
+pub mod stream;
 
 use psycoxide_connection::Event;
 

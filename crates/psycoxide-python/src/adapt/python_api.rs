@@ -185,15 +185,25 @@ pub fn get_loader<'py>(
 }
 
 /// `Transformer.as_literal`.
-pub fn as_literal<'py>(
-    tx: &Bound<'py, Transformer>,
-    obj: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyBytes>> {
+pub fn as_literal<'py>(tx: &Bound<'py, Transformer>, obj: &Bound<'py, PyAny>) -> PyResult<Vec<u8>> {
     let py = tx.py();
     let dumper = get_dumper(tx, obj, ParameterFormat::Text)?;
     let mut literal = bytes_of(&dumper.call_method1(intern!(py, "quote"), (obj,))?)?;
-    let oid: Oid = dumper.getattr(intern!(py, "oid"))?.extract()?;
-    // A number is its own type and a string is text; what else is in quotes needs to be told.
+    append_cast(
+        tx,
+        dumper.getattr(intern!(py, "oid"))?.extract()?,
+        &mut literal,
+    )?;
+    Ok(literal)
+}
+
+/// Appends a cast where the literal does not tell its type: a number is its own type and a string
+/// is text; what else is in quotes needs to be told.
+pub(super) fn append_cast(
+    tx: &Bound<'_, Transformer>,
+    oid: Oid,
+    literal: &mut Vec<u8>,
+) -> PyResult<()> {
     if oid != 0
         && oid != catalog::oid::TEXT
         && literal.last() == Some(&b'\'')
@@ -202,7 +212,7 @@ pub fn as_literal<'py>(
         literal.extend_from_slice(b"::");
         literal.extend_from_slice(name.as_bytes());
     }
-    Ok(PyBytes::new(py, &literal))
+    Ok(())
 }
 
 /// The name of a type for a cast.

@@ -430,7 +430,7 @@ impl Transformer {
         slf: &Bound<'py, Self>,
         obj: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        python_api::as_literal(slf, obj)
+        Ok(PyBytes::new(slf.py(), &python_api::as_literal(slf, obj)?))
     }
 
     /// The dumper instance for a value.

@@ -22,7 +22,7 @@ use crate::pq::result::PGresult;
 use crate::shared::Shared;
 
 /// Reserves the connection for the COPY that has begun.
-fn reserve(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+pub(crate) fn reserve(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     if shared.is_asynchronous() {
         event_loop::reserve(py, shared)
     } else {

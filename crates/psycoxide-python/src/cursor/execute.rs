@@ -9,16 +9,16 @@ use psycoxide_client::{Connection, Error, Query};
 use psycoxide_connection::{ExecStatus, QueryResult};
 use psycoxide_protocol::Format;
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
+use pyo3::types::{PyIterator, PyString};
 
 use super::CursorBase;
 use super::results::Results;
 use crate::adapt::transformer::Transformer;
-use crate::error::{self, ProgrammingError};
+use crate::error::{self, NotSupportedError};
 use crate::operation::{Finish, PyOperation, submit};
 use crate::pipeline::{self, Keep, QueueMany};
 use crate::pq::result::PGresult;
-use crate::query::{PreparedQuery, prepare};
+use crate::query::{Binding, PreparedQuery, prepare};
 use crate::shared::Shared;
 
 impl CursorBase {
@@ -51,9 +51,7 @@ impl CursorBase {
                     return Err(error::of_result(py, result, shared));
                 }
                 ExecStatus::CopyIn | ExecStatus::CopyOut | ExecStatus::CopyBoth => {
-                    return Err(ProgrammingError::new_err(
-                        "COPY cannot be used with this method; use copy() instead",
-                    ));
+                    return Err(error::needs_copy());
                 }
                 _ => return Err(error::unexpected_result(result)),
             }
@@ -79,15 +77,99 @@ impl CursorBase {
         slf: &Bound<'py, Self>,
         shared: &Shared,
         query: &Bound<'py, PyAny>,
-        with_parameters: bool,
+        binding: Option<Binding>,
     ) -> PyResult<Bound<'py, PreparedQuery>> {
         let encoding = shared.session.load().encoding;
-        prepare(query, with_parameters, encoding, slf.as_any())
+        prepare(query, binding, encoding, slf.as_any())
+    }
+
+    /// How cursors of this class bind.
+    pub(crate) fn binding(slf: &Bound<'_, Self>) -> PyResult<Binding> {
+        let number: u8 = slf
+            .getattr(pyo3::intern!(slf.py(), "_binding"))?
+            .extract()?;
+        Ok(match number {
+            1 => Binding::Client,
+            2 => Binding::Raw,
+            _ => Binding::Server,
+        })
+    }
+
+    /// The format of results: what is asked for, or else the cursor's.
+    pub(crate) fn result_format(&self, binding: Binding, binary: Option<bool>) -> PyResult<Format> {
+        let format = match binary {
+            None => self.lock().format,
+            Some(true) => Format::Binary,
+            Some(false) => Format::Text,
+        };
+        if binding == Binding::Client && format == Format::Binary {
+            return Err(NotSupportedError::new_err(
+                "client-side cursors don't support binary results",
+            ));
+        }
+        Ok(format)
+    }
+
+    /// A query and its parameters as they are sent.
+    #[inline]
+    pub(crate) fn bind<'py>(
+        slf: &Bound<'py, Self>,
+        shared: &Shared,
+        binding: Binding,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Arc<Query>, Parameters)> {
+        let prepared = Self::prepared(slf, shared, query, params.map(|_| binding))?;
+        let prepared = prepared.get();
+        let mut parameters = Parameters::default();
+        if let Some(params) = params {
+            let transformer = Self::transformer(slf)?;
+            dump(&transformer, prepared, params, &mut parameters)?;
+        }
+        let query = match parameters.text.take() {
+            None => prepared.query.clone(),
+            Some(text) => Arc::new(Query::new(text)),
+        };
+        Ok((query, parameters))
+    }
+
+    #[inline]
+    fn execute<'py>(
+        slf: &Bound<'py, Self>,
+        binding: Binding,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let shared = slf.get().shared()?;
+        crate::driver::check_usable(&shared)?;
+        slf.get().reset();
+        let result_format = slf.get().result_format(binding, binary)?;
+        let (query, parameters) = Self::bind(slf, &shared, binding, query, params)?;
+        let request = Request {
+            query: query.clone(),
+            simple: parameters.count == 0 && result_format == Format::Text,
+            parameters,
+            result_format,
+            prepare,
+        };
+        if shared.in_pipeline() {
+            return pipeline::execute(slf, &shared, &request);
+        }
+        let operation = ExecuteOperation {
+            execute: Execute::new(request),
+            results: None,
+            query,
+            cursor: slf.clone().unbind(),
+        };
+        submit(py, &shared, operation)
     }
 }
 
 /// Whether it is the default row factory.
-fn is_tuple_row(py: Python<'_>, factory: &Py<PyAny>) -> bool {
+pub(crate) fn is_tuple_row(py: Python<'_>, factory: &Py<PyAny>) -> bool {
     static TUPLE_ROW: pyo3::sync::PyOnceLock<Py<PyAny>> = pyo3::sync::PyOnceLock::new();
     let tuple_row = TUPLE_ROW.get_or_try_init(py, || {
         py.import("psycoxide.rows")?
@@ -106,6 +188,11 @@ pub(crate) fn dump<'py>(
     out: &mut Parameters,
 ) -> PyResult<()> {
     let values = prepared.arrange(parameters)?;
+    if prepared.binds_here() {
+        let literals = Transformer::literals(transformer, &values)?;
+        out.text = prepared.assemble(&literals).map(Vec::into_boxed_slice);
+        return Ok(());
+    }
     let names = prepared.parameter_names();
     Transformer::dump_into(transformer, &values, &prepared.formats, names, out)
 }
@@ -121,39 +208,47 @@ impl CursorBase {
         prepare: Option<bool>,
         binary: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
+        Self::execute(slf, Binding::Server, query, params, prepare, binary)
+    }
+
+    /// The same for cursors that bind on the client. What has values in its text is not prepared.
+    #[pyo3(signature = (query, params=None, prepare=None, binary=None))]
+    fn _execute_client<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let _ = prepare;
+        Self::execute(slf, Binding::Client, query, params, Some(false), binary)
+    }
+
+    /// The same for queries with the server's own placeholders.
+    #[pyo3(signature = (query, params=None, prepare=None, binary=None))]
+    fn _execute_raw<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::execute(slf, Binding::Raw, query, params, prepare, binary)
+    }
+
+    /// A query with its parameters as a cursor that binds on the client sends it.
+    #[pyo3(signature = (query, params=None))]
+    fn _mogrify<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyString>> {
         let shared = slf.get().shared()?;
-        crate::driver::check_usable(&shared)?;
-        slf.get().reset();
-        let result_format = match binary {
-            None => slf.get().lock().format,
-            Some(true) => Format::Binary,
-            Some(false) => Format::Text,
-        };
-        let prepared = Self::prepared(slf, &shared, query, params.is_some())?;
-        let prepared = prepared.get();
-        let mut parameters = Parameters::default();
-        if let Some(params) = params {
-            let transformer = Self::transformer(slf)?;
-            dump(&transformer, prepared, params, &mut parameters)?;
-        }
-        let request = Request {
-            query: prepared.query.clone(),
-            simple: parameters.count == 0 && result_format == Format::Text,
-            parameters,
-            result_format,
-            prepare,
-        };
-        if shared.in_pipeline() {
-            return pipeline::execute(slf, &shared, &request);
-        }
-        let operation = ExecuteOperation {
-            execute: Execute::new(request),
-            results: None,
-            query: prepared.query.clone(),
-            cursor: slf.clone().unbind(),
-        };
-        submit(py, &shared, operation)
+        let (query, _) = Self::bind(slf, &shared, Binding::Client, query, params)?;
+        let encoding = shared.session.load().encoding;
+        encoding
+            .load_str(slf.py(), query.text())
+            .map_err(crate::adapt::error::Failure::into_exception)
     }
 
     /// Executes a query for each set of parameters.
@@ -168,8 +263,9 @@ impl CursorBase {
         let shared = slf.get().shared()?;
         crate::driver::check_usable(&shared)?;
         slf.get().reset();
-        let prepared = Self::prepared(slf, &shared, query, true)?;
-        let result_format = slf.get().lock().format;
+        let binding = Self::binding(slf)?;
+        let result_format = slf.get().result_format(binding, None)?;
+        let prepared = Self::prepared(slf, &shared, query, Some(binding))?;
         let text = prepared.get().query.clone();
         let iterator = params_seq.try_iter()?.unbind();
         if shared.in_pipeline() {
@@ -312,6 +408,7 @@ impl Operation for ExecuteManyOperation {
     type Output = ();
 
     fn abandon(&mut self) -> bool {
+        self.exhausted = true;
         self.operation.abandon()
     }
 
@@ -352,6 +449,9 @@ impl PyOperation for ExecuteManyOperation {
                 outcome.affected
             };
             cursor.get().lock().results = Results::of_many(affected, outcome.tag);
+        }
+        if outcome.results.iter().any(QueryResult::is_copy) {
+            return Err(error::needs_copy());
         }
         if let Some(result) = outcome.error {
             let result = PGresult::new(Arc::new(*result), Some(query));

@@ -14,11 +14,31 @@ use crate::adapt::transformer::Transformer;
 use crate::error::{InterfaceError, ProgrammingError};
 
 /// What is needed to make rows: taken out of the cursor, so that nothing is locked meanwhile.
-struct Source<'py> {
+pub(crate) struct Source<'py> {
     transformer: Bound<'py, Transformer>,
     result: Arc<QueryResult>,
     loaders: Arc<RowLoaders>,
     maker: RowMaker,
+}
+
+impl<'py> Source<'py> {
+    /// The first row of a range; `None` if that is empty.
+    #[inline]
+    pub(crate) fn load_one(&self, range: Range<usize>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let row = self.result.rows.row(range.start);
+        let Some(body) = row.filter(|_| !range.is_empty()) else {
+            return Ok(None);
+        };
+        self.loaders
+            .load_row(&self.transformer, body, &self.maker)
+            .map(Some)
+    }
+
+    /// Some of the rows.
+    pub(crate) fn load(&self, range: Range<usize>) -> PyResult<Bound<'py, PyList>> {
+        self.loaders
+            .load_rows(&self.transformer, &self.result.rows, range, &self.maker)
+    }
 }
 
 impl CursorBase {
@@ -51,7 +71,7 @@ impl CursorBase {
             return Err(ProgrammingError::new_err("no result available"));
         };
         match result.status {
-            ExecStatus::TuplesOk | ExecStatus::SingleTuple | ExecStatus::TuplesChunk => Ok(()),
+            ExecStatus::TuplesOk => Ok(()),
             ExecStatus::FatalError => Err(ProgrammingError::new_err("no result available")),
             status => {
                 let tag = String::from_utf8_lossy(&result.command_tag);
@@ -69,8 +89,14 @@ impl CursorBase {
 
     #[inline]
     fn source<'py>(slf: &Bound<'py, Self>) -> PyResult<Source<'py>> {
-        let py = slf.py();
         slf.get().check_fetchable()?;
+        Self::source_of_current(slf)
+    }
+
+    /// What is needed to make rows of the current result, whatever it is.
+    #[inline]
+    pub(crate) fn source_of_current<'py>(slf: &Bound<'py, Self>) -> PyResult<Source<'py>> {
+        let py = slf.py();
         let transformer = Self::transformer(slf)?;
         {
             let inner = slf.get().lock();
@@ -107,7 +133,7 @@ impl CursorBase {
     }
 
     /// Claims up to `count` rows: nobody else gets them.
-    fn claim(&self, count: usize) -> Range<usize> {
+    pub(crate) fn claim(&self, count: usize) -> Range<usize> {
         let mut inner = self.lock();
         let rows = inner
             .results
@@ -125,19 +151,7 @@ impl CursorBase {
     /// The next row, or `None` when there is none left.
     fn _fetchone<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let source = Self::source(slf)?;
-        let range = slf.get().claim(1);
-        let Some(body) = source
-            .result
-            .rows
-            .row(range.start)
-            .filter(|_| !range.is_empty())
-        else {
-            return Ok(None);
-        };
-        source
-            .loaders
-            .load_row(&source.transformer, body, &source.maker)
-            .map(Some)
+        source.load_one(slf.get().claim(1))
     }
 
     /// Whether there are rows left. Fails where there is nothing to fetch from.
@@ -159,25 +173,13 @@ impl CursorBase {
         } else {
             size
         };
-        let range = slf.get().claim(size);
-        source.loaders.load_rows(
-            &source.transformer,
-            &source.result.rows,
-            range,
-            &source.maker,
-        )
+        source.load(slf.get().claim(size))
     }
 
     /// All rows that are left.
     fn _fetchall<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let source = Self::source(slf)?;
-        let range = slf.get().claim(usize::MAX);
-        source.loaders.load_rows(
-            &source.transformer,
-            &source.result.rows,
-            range,
-            &source.maker,
-        )
+        source.load(slf.get().claim(usize::MAX))
     }
 
     /// Moves to another row of the current result.
@@ -239,6 +241,9 @@ impl CursorBase {
     /// The number of the row that would be fetched next; `None` without a result of rows.
     #[getter]
     fn rownumber(&self) -> Option<usize> {
+        if let Some(position) = self.server_position() {
+            return usize::try_from(position?).ok();
+        }
         let inner = self.lock();
         let result = inner.results.current()?;
         (result.status == ExecStatus::TuplesOk).then(|| inner.results.position())
@@ -247,13 +252,20 @@ impl CursorBase {
     /// The number of rows that the last command returned or touched; -1 if it does not say.
     #[getter]
     fn rowcount(&self) -> i64 {
-        self.lock().results.rowcount()
+        let inner = self.lock();
+        if inner.server.is_some() {
+            return -1;
+        }
+        inner.results.rowcount()
     }
 
     /// What the server said of the last command (`INSERT 0 1`); `None` without a command.
     #[getter]
     fn statusmessage(&self) -> Option<String> {
         let inner = self.lock();
+        if inner.server.is_some() {
+            return None;
+        }
         inner
             .results
             .tag()

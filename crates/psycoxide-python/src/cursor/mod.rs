@@ -6,9 +6,11 @@
 
 pub(crate) mod copy;
 pub(crate) mod execute;
-mod fetch;
+pub(crate) mod fetch;
 mod pending;
 mod results;
+mod server;
+pub(crate) mod stream;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -53,6 +55,8 @@ pub(crate) struct Inner {
     closed: bool,
     arraysize: usize,
     format: Format,
+    /// Set for a cursor on the server.
+    server: Option<Box<server::Server>>,
 }
 
 impl CursorBase {
@@ -152,9 +156,14 @@ impl CursorBase {
     #[getter]
     fn adapters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, AdaptersMap>> {
         let connection = {
-            let inner = self.lock();
+            let mut inner = self.lock();
             if let Some(adapters) = &inner.adapters {
-                return Ok(adapters.bind(py).clone());
+                let adapters = adapters.bind(py).clone();
+                // Who asks may change them, also for rows that are here already.
+                let old = inner.loaders.take();
+                drop(inner);
+                drop(old);
+                return Ok(adapters);
             }
             inner
                 .connection

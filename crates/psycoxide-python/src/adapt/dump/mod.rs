@@ -8,6 +8,7 @@
 pub mod datetime;
 pub mod json;
 pub mod list;
+pub mod literal;
 pub mod network;
 pub mod number;
 pub mod parameters;

@@ -1,0 +1,22 @@
+# Generated from ../_async/client_cursor.py by tools/unasync.py: edit that, then `make twins`.
+"""Cursors that bind on the client."""
+
+from __future__ import annotations
+
+from .._base.client_cursor import ClientCursorMixin
+from .cursor import Cursor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._row_protocols import Row
+else:
+    from .._generic import Row
+
+
+class ClientCursor(ClientCursorMixin, Cursor[Row]):
+    """An :class:`Cursor` that puts the parameters into the query itself.
+
+    See "Client-side-binding cursors" of the psycopg manual.
+    """
+
+    __module__ = "psycoxide"
