@@ -120,7 +120,11 @@ impl Answers {
                 };
                 self.ready.push_back(end);
             }
-            Event::CopyData(data) => self.copied.push_back(data),
+            Event::CopyData(mut chunk) => {
+                while let Some(message) = chunk.next_message() {
+                    self.copied.push_back(message.to_vec());
+                }
+            }
             _ => {}
         }
     }
