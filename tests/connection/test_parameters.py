@@ -1,4 +1,4 @@
-"""Connection parameters that are wrong, and what the server refuses: the message says what to do."""
+"""Connection parameters that are wrong, and what the server refuses: messages that help."""
 
 from __future__ import annotations
 

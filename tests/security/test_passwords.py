@@ -1,4 +1,4 @@
-"""Passwords: every method of authentication, right and wrong, and where a password must not show."""
+"""Passwords: every method of authentication, right and wrong, and where none must show."""
 
 from __future__ import annotations
 

@@ -19,8 +19,10 @@ Messages: <https://www.postgresql.org/docs/current/protocol-message-formats.html
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -162,7 +164,9 @@ class Peer:
         self.take_startup(code, rest)
 
     def take_startup(self, code: int, rest: bytes) -> None:
-        """Keep what a startup packet says."""
+        """Keep what a startup packet says; nothing more comes behind a cancel request."""
+        if code == CANCEL_REQUEST:
+            raise Hangup
         assert code >> 16 == 3, f"{code:#x} is not a startup packet"
         words = rest.split(b"\0")
         self.parameters = dict(zip(words[::2], words[1::2], strict=False))
@@ -171,6 +175,14 @@ class Peer:
         """Let the client in."""
         self.read_startup()
         self.send(welcome)
+
+    def greet_encrypted(self, context: ssl.SSLContext) -> None:
+        """Speak TLS, and let the client in."""
+        self.read_packet()
+        self.send(b"S")
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.take_startup(*self.read_packet())
+        self.send(WELCOME)
 
     def read_message(self) -> tuple[bytes, bytes]:
         """Read a message: its type and body."""
@@ -220,7 +232,7 @@ class HostileServer:
         """Called when a cancel request has come."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._peers: list[socket.socket] = []
+        self._peers: list[Peer] = []
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
@@ -232,11 +244,9 @@ class HostileServer:
     def stop(self) -> None:
         """Close everything and wait for the threads."""
         # Wakes a thread that is in accept() or recv(), which close() does not.
-        for sock in [self._listener, *self._peers]:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        for sock in [self._listener, *(peer.socket for peer in self._peers)]:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # Without TLS's words.
         for thread in self._threads:
             thread.join(PATIENCE)
             assert not thread.is_alive(), "a script does not end"
@@ -254,22 +264,22 @@ class HostileServer:
             except OSError:
                 return
             self.accepted += 1
-            self._peers.append(sock)
-            self._start(self._serve, sock)
+            self._peers.append(Peer(sock))
+            self._start(self._serve, self._peers[-1])
 
-    def _serve(self, sock: socket.socket) -> None:
-        with sock:
-            try:
-                if not self._take_cancel(sock):
-                    self.script(Peer(sock))
-            except (Hangup, ConnectionError):
-                pass
-            except BaseException as ex:
-                self.failures.append(ex)
+    def _serve(self, peer: Peer) -> None:
+        try:
+            if not self._take_cancel(peer.socket):
+                self.script(peer)
+        except (Hangup, ConnectionError, ssl.SSLError):
+            pass
+        except BaseException as ex:
+            self.failures.append(ex)
+        finally:
+            peer.socket.close()
 
     def _take_cancel(self, sock: socket.socket) -> bool:
         """Take a cancel request, if the first packet is one."""
-        sock.settimeout(PATIENCE)
         first = sock.recv(16, socket.MSG_PEEK)
         if len(first) < 16 or struct.unpack_from("!I", first, 4)[0] != CANCEL_REQUEST:
             return False
