@@ -31,6 +31,14 @@ async def connect(dsn, **kwargs):
     return await psycoxide.AsyncConnection.connect(dsn, **kwargs)
 
 
+async def until_sleeping(dsn, pid):
+    """Wait until the session executes pg_sleep(): a cancel request before that has no effect."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
+    async with await connect(dsn, autocommit=True) as monitor:
+        while (await (await monitor.execute(query, [pid])).fetchone())[0] == 0:
+            pass
+
+
 # Statements that take longer than the test.
 SLOW = {
     "simple": ("SELECT pg_sleep(60)", None),
@@ -96,7 +104,7 @@ async def test_cancelled_with_others_in_the_queue(dsn):
     async with await connect(dsn, autocommit=True) as conn:
         first = asyncio.create_task(conn.execute("SELECT pg_sleep(60)"))
         second = asyncio.create_task(conn.execute("SELECT 2"))
-        await asyncio.sleep(0)  # It is sent.
+        await asyncio.wait_for(until_sleeping(dsn, conn.info.backend_pid), 10)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -156,7 +164,7 @@ async def test_cancelled_twice(dsn):
     """Who cancels again has no patience: the connection is closed at once."""
     conn = await connect(dsn, autocommit=True)
     task = asyncio.create_task(conn.execute("SELECT pg_sleep(60)"))
-    await asyncio.sleep(0)  # It is sent.
+    await asyncio.wait_for(until_sleeping(dsn, conn.info.backend_pid), 10)
     task.cancel()
     await asyncio.sleep(0)
     task.cancel()
@@ -222,7 +230,7 @@ async def test_closed_by_another_task(dsn):
     conn = await connect(dsn, autocommit=True)
     task = asyncio.create_task(conn.execute("SELECT pg_sleep(60)"))
     queued = asyncio.create_task(conn.execute("SELECT 1"))
-    await asyncio.sleep(0)  # It is sent.
+    await asyncio.wait_for(until_sleeping(dsn, conn.info.backend_pid), 10)
     await conn.close()
     for waiting in (task, queued):
         with pytest.raises(psycoxide.OperationalError, match="the connection is closed"):
@@ -291,7 +299,7 @@ async def test_operation_that_is_thrown_away(dsn):
 async def test_cancel_from_another_task(dsn):
     async with await connect(dsn, autocommit=True) as conn:
         task = asyncio.create_task(conn.execute("SELECT pg_sleep(60)"))
-        await asyncio.sleep(0)  # It is sent.
+        await asyncio.wait_for(until_sleeping(dsn, conn.info.backend_pid), 10)
         await conn.cancel_safe(timeout=5)
         with pytest.raises(errors.QueryCanceled):
             await task
@@ -300,11 +308,16 @@ async def test_cancel_from_another_task(dsn):
 
 def test_cancel_from_another_thread(dsn):
     with psycoxide.connect(dsn, autocommit=True) as conn:
-        timer = threading.Timer(0.1, conn.cancel)
-        timer.start()
+
+        def cancel():
+            asyncio.run(until_sleeping(dsn, conn.info.backend_pid))
+            conn.cancel()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
         with pytest.raises(errors.QueryCanceled):
             conn.execute("SELECT pg_sleep(60)")
-        timer.join()
+        thread.join()
         assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
