@@ -25,15 +25,9 @@ def convert(source: str) -> str:
     ("source", "expected"),
     [
         ("async def f(self): await self.g()", "def f(self): self.g()"),
-        ("async with a as b, c: ...", "with a as b, c: ..."),
-        ("return [x async for x in await y]", "return [x for x in y]"),
         ("def __aenter__(self) -> AsyncCursor[Row]:", "def __enter__(self) -> Cursor[Row]:"),
         ("raise StopAsyncIteration", "raise StopIteration"),
-        ("AsyncGenerator[Notify, None]", "Generator[Notify, None, None]"),
         ("AsyncIterator[Row]", "Iterator[Row]"),
-        ("from .._async.copy import AsyncCopy", "from .._sync.copy import Copy"),
-        ("self.lock = asyncio.Lock()", "self.lock = threading.Lock()"),
-        ("import asyncio", "import threading"),
         ("awaited = Asynchronous", "awaited = Asynchronous"),
     ],
 )
