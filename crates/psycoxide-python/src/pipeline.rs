@@ -277,6 +277,10 @@ impl QueueMany {
             request.parameters.clear();
             let transformer = self.transformer.bind(py);
             dump(transformer, prepared, &item?, &mut request.parameters)?;
+            if let Some(text) = request.parameters.text.take() {
+                request.query = Arc::new(Query::new(text));
+                request.prepare = Some(false);
+            }
             if queue(&cursor, shared, &request, self.keep)? {
                 self.communicate = CommunicateOperation::new(Goal::Sent);
                 return Ok(true);
