@@ -30,9 +30,9 @@ from ._async.transaction import AsyncTransaction as AsyncTransaction
 from ._base.connection import BaseConnection as BaseConnection
 from ._base.info import ConnectionInfo as ConnectionInfo
 from ._base.notify import Notify as Notify
+from ._base.transaction import Rollback as Rollback
 from ._capabilities import Capabilities as Capabilities
 from ._capabilities import capabilities as capabilities
-from ._base.transaction import Rollback as Rollback
 from ._column import Column as Column
 from ._enums import IsolationLevel as IsolationLevel
 from ._errors_base import DatabaseError as DatabaseError

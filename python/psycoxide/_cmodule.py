@@ -1,4 +1,4 @@
-"""The module of psycopg's that tells of its C extension: there is none, the core is not optional."""
+"""Where psycopg tells of its C extension. There is none here: the core is not optional."""
 
 __version__: str | None = None
 """The version of the C extension."""

@@ -236,6 +236,7 @@ fn parameters_that_cannot_be_encoded_end_it_in_good_order() {
         encoded: vec![0xff; 4 * 65_536],
         formats: Vec::new(),
         types: vec![23],
+        ..Parameters::default()
     };
     let (mut connection, server) = session(|script| {
         let script = expect(script, "PBEPBDEH").send(begun());

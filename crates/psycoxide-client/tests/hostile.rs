@@ -6,9 +6,11 @@
 mod support;
 
 use proptest::prelude::*;
+use psycoxide_client::operations::batch::{Batch, Task};
 use psycoxide_client::operations::command::RunCommand;
-use psycoxide_client::operations::execute::Execute;
+use psycoxide_client::operations::execute::{Execute, Parameters};
 use psycoxide_client::operations::execute_many::{ExecuteMany, Progress};
+use psycoxide_client::operations::stream::Stream;
 use psycoxide_client::{Connection, Error};
 use psycoxide_protocol::{Format, TransactionStatus};
 use psycoxide_testkit::{Script, Server, backend};
@@ -65,6 +67,32 @@ fn many(connection: &mut Connection) -> Result<(), Error> {
     }
 }
 
+fn stream(connection: &mut Connection) -> Result<(), Error> {
+    let mut operation = Stream::new(request(&query("select")), 2);
+    let outcome = loop {
+        match run(connection, &mut operation) {
+            Ok(Some(_)) if !operation.is_over() => {}
+            outcome => break outcome,
+        }
+    };
+    assert!(operation.is_over());
+    outcome.map(drop)
+}
+
+fn batch(connection: &mut Connection) -> Result<(), Error> {
+    let tasks = vec![
+        Task::ClosePortal(b"c"[..].into()),
+        Task::Execute {
+            query: query("declare"),
+            parameters: Parameters::default(),
+            result_format: Format::Text,
+            fields: None,
+        },
+        Task::DescribePortal(b"c"[..].into()),
+    ];
+    run(connection, &mut Batch::new(tasks, true)).map(drop)
+}
+
 fn work(connection: &mut Connection, which: u8) -> Result<(), Error> {
     let mut prepared = request(&query("select"));
     prepared.prepare = Some(true);
@@ -73,6 +101,8 @@ fn work(connection: &mut Connection, which: u8) -> Result<(), Error> {
         1 => run(connection, &mut Execute::new(request(&query("select")))).map(drop),
         2 => run(connection, &mut Execute::new(prepared)).map(drop),
         3 => many(connection),
+        4 => stream(connection),
+        5 => batch(connection),
         _ => run(connection, &mut RunCommand::new("COMMIT")).map(drop),
     }
 }
@@ -88,7 +118,7 @@ proptest! {
     #[test]
     fn every_operation_ends(
         answer in messages(),
-        operations in proptest::collection::vec(0..5u8, 1..4),
+        operations in proptest::collection::vec(0..7u8, 1..4),
         autocommit in any::<bool>(),
         blocking in any::<bool>(),
     ) {

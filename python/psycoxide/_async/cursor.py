@@ -252,6 +252,7 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         """
         return AsyncCopyContext(self, statement, params, writer, progress)
 
+
 def _log_ignored(cursor: AsyncCursor[Any], ex: Exception) -> None:
     """Whoever left the stream has another reason to hear of; this one is told in the log."""
     import logging

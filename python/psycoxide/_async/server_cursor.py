@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import _errors_base as e
+
 # unasync: insert
 # from .. import _core
 # unasync: end
@@ -134,7 +135,8 @@ class AsyncServerCursor(ServerCursorMixin, AsyncCursor[Row]):
     async def __anext__(self) -> Row:
         if not self._has_unread() and (self.closed or not await self._server_fetch_page()):
             raise StopAsyncIteration("no more records to return")
-        return self._fetch_unread()
+        row: Row = self._fetch_unread()
+        return row
 
     # unasync: end
     async def scroll(self, value: int, mode: str = "relative") -> None:

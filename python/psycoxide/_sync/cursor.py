@@ -253,6 +253,7 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         """
         return CopyContext(self, statement, params, writer, progress)
 
+
 def _log_ignored(cursor: Cursor[Any], ex: Exception) -> None:
     """Whoever left the stream has another reason to hear of; this one is told in the log."""
     import logging

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .. import _errors_base as e
+
 from .. import _core
 from .._base.server_cursor import ServerCursorMixin
 from .cursor import Cursor

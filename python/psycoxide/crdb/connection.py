@@ -32,8 +32,8 @@ class _CrdbConnectionMixin(_Base):
     @classmethod
     def is_crdb(cls, conn: Connection[Any] | AsyncConnection[Any] | PGconn) -> bool:
         """Whether a connection leads to CockroachDB."""
-        pgconn = getattr(conn, "pgconn", conn)
-        return bool(pgconn.parameter_status(b"crdb_version"))
+        low: Any = conn
+        return bool(getattr(conn, "pgconn", low).parameter_status(b"crdb_version"))
 
     @property
     def info(self) -> CrdbConnectionInfo:

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use psycoxide_connection::result::no_fields;
-use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
+use psycoxide_connection::{Command, Event, ExecStatus, Machine, QueryResult};
 use psycoxide_protocol::Format;
 use psycoxide_protocol::backend::Field;
 
@@ -62,26 +62,9 @@ impl Batch {
     }
 
     fn send(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        connection.check_idle()?;
-        let begin =
-            (self.begin && connection.needs_begin()).then(|| connection.begin_statement().clone());
-        let closing = connection.statements.take_closing();
-        let machine = connection.pgconn.machine_mut();
-        for name in &closing {
-            machine.close_statement(name)?;
-        }
-        self.ahead = closing.len() + usize::from(begin.is_some());
-        if let Some(begin) = begin {
-            let fields = Some(no_fields());
-            machine.execute(unprepared(
-                &begin,
-                &Parameters::default(),
-                Format::Text,
-                fields,
-            ))?;
-        }
-        for task in &self.tasks {
-            match task {
+        let tasks = &self.tasks;
+        self.ahead = send(connection, self.begin, |machine| {
+            tasks.iter().try_for_each(|task| match task {
                 Task::Execute {
                     query,
                     parameters,
@@ -89,19 +72,55 @@ impl Batch {
                     fields,
                 } => {
                     let fields = fields.clone();
-                    machine.execute(unprepared(query, parameters, *result_format, fields))?;
+                    machine.execute(unprepared(query, parameters, *result_format, fields))
                 }
-                Task::DescribePortal(name) => machine.describe_portal(name)?,
-                Task::ClosePortal(name) => machine.close_portal(name)?,
-            }
-        }
-        machine.sync()?;
+                Task::DescribePortal(name) => machine.describe_portal(name),
+                Task::ClosePortal(name) => machine.close_portal(name),
+            })
+        })?;
         self.sent = true;
         Ok(())
     }
 }
 
-fn unprepared<'a>(
+/// Queues what `queue` does, with a Sync behind it, and before it what is due: Close messages of
+/// statements, and BEGIN if that is wanted and needed. When something of it cannot be encoded,
+/// nothing is queued. Returns how many results will come before the first of interest.
+pub(crate) fn send(
+    connection: &mut Connection,
+    begin: bool,
+    queue: impl FnOnce(&mut Machine) -> Result<(), psycoxide_connection::Error>,
+) -> Result<usize, Error> {
+    connection.check_idle()?;
+    let begin = (begin && connection.needs_begin()).then(|| connection.begin_statement().clone());
+    let closing = connection.statements.take_closing();
+    let machine = connection.pgconn.machine_mut();
+    let checkpoint = machine.checkpoint();
+    let queued = closing
+        .iter()
+        .try_for_each(|name| machine.close_statement(name))
+        .and_then(|()| {
+            let Some(begin) = &begin else { return Ok(()) };
+            let parameters = Parameters::default();
+            machine.execute(unprepared(
+                begin,
+                &parameters,
+                Format::Text,
+                Some(no_fields()),
+            ))
+        })
+        .and_then(|()| queue(machine))
+        .and_then(|()| machine.sync());
+    if let Err(error) = queued {
+        machine.rewind(&checkpoint);
+        connection.statements.close_later(closing);
+        return Err(error.into());
+    }
+    Ok(closing.len() + usize::from(begin.is_some()))
+}
+
+/// The command that executes a query by the unnamed statement.
+pub(crate) fn unprepared<'a>(
     query: &'a Query,
     parameters: &'a Parameters,
     result_format: Format,

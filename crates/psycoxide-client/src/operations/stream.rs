@@ -7,10 +7,9 @@
 //! seldom.
 
 use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
-use psycoxide_protocol::Format;
 
 use super::execute::{Request, last_words, refuse_copy};
-use super::{Operation, Step, exchange};
+use super::{Operation, Step, batch, exchange};
 use crate::connection::Connection;
 use crate::error::Error;
 
@@ -65,42 +64,19 @@ impl Stream {
     }
 
     fn start(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        connection.check_idle()?;
-        let begin = connection
-            .needs_begin()
-            .then(|| connection.begin_statement().clone());
-        let closing = connection.statements.take_closing();
-        let machine = connection.pgconn.machine_mut();
-        for name in &closing {
-            machine.close_statement(name)?;
-        }
-        if let Some(begin) = &begin {
+        let (request, chunk) = (&self.request, self.chunk);
+        let ahead = batch::send(connection, true, |machine| {
             machine.execute(Command {
-                statement: b"",
-                parse: Some((begin.text(), &[])),
-                parameter_formats: &[],
-                parameter_count: 0,
-                encoded_parameters: &[],
-                result_format: Format::Text,
-                fields: Some(psycoxide_connection::result::no_fields()),
-                chunk: 0,
-            })?;
-        }
-        let parameters = &self.request.parameters;
-        machine.execute(Command {
-            statement: b"",
-            parse: Some((self.request.query.text(), &parameters.types)),
-            parameter_formats: &parameters.formats,
-            parameter_count: parameters.count,
-            encoded_parameters: &parameters.encoded,
-            result_format: self.request.result_format,
-            fields: None,
-            chunk: self.chunk,
+                chunk,
+                ..batch::unprepared(
+                    &request.query,
+                    &request.parameters,
+                    request.result_format,
+                    None,
+                )
+            })
         })?;
-        machine.sync()?;
-        self.state = State::Sent {
-            ahead: closing.len() + usize::from(begin.is_some()),
-        };
+        self.state = State::Sent { ahead };
         Ok(())
     }
 
@@ -157,9 +133,8 @@ impl Operation for Stream {
 
     fn step(&mut self, connection: &mut Connection) -> Result<Step<Self::Output>, Error> {
         if self.state == State::New {
-            if self.abandoned {
-                self.state = State::AtRest;
-            } else {
+            self.state = State::AtRest;
+            if !self.abandoned {
                 self.start(connection)?;
             }
         }

@@ -124,6 +124,7 @@ pub(crate) fn parameter(oid: u32, value: &[u8]) -> Parameters {
         count: 1,
         formats: vec![Format::Text],
         types: vec![oid],
+        ..Parameters::default()
     }
 }
 
