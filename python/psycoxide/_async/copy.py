@@ -57,6 +57,8 @@ class AsyncCopy(base.BaseCopy["AsyncConnection[Any]"]):
         self.writer = AsyncLibpqWriter(cursor) if writer is None else writer
 
     async def __aenter__(self: Self) -> Self:
+        if self._finished:
+            raise TypeError("a copy cannot be entered again after its end")
         return self
 
     async def __aexit__(

@@ -52,6 +52,8 @@ class Copy(base.BaseCopy["Connection[Any]"]):
         self.writer = LibpqWriter(cursor) if writer is None else writer
 
     def __enter__(self: Self) -> Self:
+        if self._finished:
+            raise TypeError("a copy cannot be entered again after its end")
         return self
 
     def __exit__(

@@ -155,7 +155,12 @@ impl<'a, 'py> Encoder<'a, 'py> {
     #[inline]
     fn dump(&self, dumper: &Dumper, value: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> Result<()> {
         if self.format == Format::Binary {
-            append(&self.cx, dumper, value, out)?;
+            let dumped = append(&self.cx, dumper, value, out)?;
+            if dumped.format != Format::Binary && !dumped.is_null {
+                return Err(Failure::Range(String::from(
+                    "the value has no binary format of its own: set_types() tells which to use",
+                )));
+            }
             return Ok(());
         }
         let start = out.len();

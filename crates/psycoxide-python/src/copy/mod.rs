@@ -145,8 +145,9 @@ impl CopyBase {
     fn _set_types(&self, py: Python<'_>, types: Vec<Oid>) -> PyResult<()> {
         let format = self.lock().format;
         let transformer = self.transformer(py)?;
+        let writable = !self.lock().unwritable;
         let mut dumpers = Vec::with_capacity(types.len());
-        for oid in &types {
+        for oid in types.iter().filter(|_| writable) {
             let adapters = transformer.get().adapters().get();
             let class = adapters.find_dumper_by_oid(py, *oid, format)?;
             dumpers.push(match class.native {

@@ -48,6 +48,10 @@ pub fn dump_list<'py>(
             array::encode_binary_header(&[], false, element, out)?;
             return Ok(codec.wrote());
         }
+        if format == Format::Binary && oid != 0 && element != 0 {
+            let dumper = fixed_dumper(cx, element, format, list.as_any())?;
+            return write_binary(codec, element, cx, &dumper, list, out);
+        }
         write_text(cx, None, delimiter, list, out)?;
         return Ok(Dumped {
             oid,
