@@ -40,6 +40,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<connect::Connector>()?;
     module.add_class::<connection::ConnectionBase>()?;
     module.add_class::<cursor::CursorBase>()?;
+    module.add_class::<pq::cancel::PGcancel>()?;
+    module.add_class::<pq::cancel::PGcancelConn>()?;
     module.add_class::<pq::escaping::Escaping>()?;
     module.add_class::<pq::pgconn::PGconn>()?;
     module.add_class::<pq::result::PGresult>()?;
