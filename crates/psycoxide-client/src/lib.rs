@@ -22,8 +22,8 @@ pub use connection::{Connection, IsolationLevel, TransactionCharacteristics};
 pub use error::{Attempt, Error};
 pub use options::{ConnectOptions, HostAddress, HostOptions};
 pub use pgconn::{
-    Answer, Answers, BLOCKING_INTERVAL, CopyOut, Exec, Flush, GetCopyData, GetResult, PgConn,
-    Polled, SendCommand,
+    Answer, Answers, BLOCKING_INTERVAL, CopyOut, Exec, Flush, GetCopyData, GetResult,
+    PasswordAlgorithm, PgConn, Polled, SendCommand, Traced, encrypt_password,
 };
 pub use pipeline::{Arrived, Owner, Pipeline, PipelineStatus};
 pub use place::Place;

@@ -11,7 +11,7 @@ use psycoxide_connection::auth::{
     TlsBinding,
 };
 use psycoxide_conninfo::config::{self, Config, Host, HostSpec};
-use psycoxide_conninfo::{Origin, Secret};
+use psycoxide_conninfo::{Origin, Secret, Settings};
 use psycoxide_transport::tls::{
     CertMode, KeyPassword, Negotiation, RootCert, SslMode, TlsConfig, TlsVersion,
 };
@@ -74,6 +74,8 @@ pub struct ConnectOptions {
     pub options: String,
     /// All parameters that somebody set, except secrets: keyword and value.
     pub parameters: Vec<(String, String)>,
+    /// All parameters, those included that nobody set.
+    pub settings: Settings,
     /// The time for each attempt.
     pub connect_timeout: Option<Duration>,
     pub(crate) startup_parameters: Vec<(Vec<u8>, Vec<u8>)>,
@@ -126,6 +128,7 @@ impl ConnectOptions {
             dbname: config.dbname.clone(),
             options: config.options.clone().unwrap_or_default(),
             parameters,
+            settings: config.settings.clone(),
             connect_timeout: Some(config.connect_timeout.unwrap_or(CONNECT_TIMEOUT)),
             startup_parameters: config.server_parameters().into_iter().map(own).collect(),
             ssl_mode: ssl_mode(config.ssl.mode),

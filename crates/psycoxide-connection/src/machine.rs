@@ -133,6 +133,11 @@ impl Machine {
         !self.incoming.pending().is_empty()
     }
 
+    /// The bytes received that no event has told of yet.
+    pub fn unhandled(&self) -> &[u8] {
+        self.incoming.pending()
+    }
+
     /// Whether commands wait for their answer.
     pub fn is_busy(&self) -> bool {
         self.queries.is_busy()
@@ -155,11 +160,6 @@ impl Machine {
     /// Takes the first `count` bytes of the last [`room`](Self::room).
     pub fn received(&mut self, count: usize) {
         self.incoming.received(count);
-    }
-
-    /// Whether something was received that no event has come of yet.
-    pub fn has_input(&self) -> bool {
-        !self.incoming.pending().is_empty() || self.farewell.is_some()
     }
 
     /// The peer has closed the connection: the error to report, which is the last one the server

@@ -54,7 +54,7 @@ pub use cluster::ClusterConfig;
 pub use config::Config;
 pub use environment::Environment;
 pub use error::{Error, ErrorClass};
-pub use options::{ConninfoOption, default_options, parsed_options};
+pub use options::{ConninfoOption, default_options, options_of, parsed_options};
 pub use parameters::{Parameters, make_conninfo};
 pub use profile::Profile;
 pub use resolve::resolve;

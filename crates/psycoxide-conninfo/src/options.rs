@@ -88,7 +88,7 @@ pub fn parsed_options(parameters: &Parameters, profile: Profile) -> Vec<Conninfo
 }
 
 /// All options with the values in use.
-pub(crate) fn options_of(settings: &Settings, profile: Profile) -> Vec<ConninfoOption> {
+pub fn options_of(settings: &Settings, profile: Profile) -> Vec<ConninfoOption> {
     keyword::all()
         .map(|keyword| {
             let value = settings.text(keyword.name).map(str::to_owned);

@@ -4,6 +4,7 @@
 //! - [`frame`] finds the next message in the bytes received.
 //! - [`backend`] decodes its body, borrowing from the buffer; [`data_row`] walks the cells of a row.
 //! - [`sqlstate`] names the error codes.
+//! - [`trace`] shows messages as libpq's `PQtrace` does.
 //!
 //! The crate keeps no state and does no I/O: which message is legal when is the business of the
 //! connection machine, and values in cells are the business of the type codecs.
@@ -17,6 +18,7 @@ pub mod backend;
 pub mod frame;
 pub mod frontend;
 pub mod sqlstate;
+pub mod trace;
 
 mod error;
 mod format;

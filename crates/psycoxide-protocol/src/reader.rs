@@ -68,6 +68,16 @@ impl<'a> Reader<'a> {
         Ok(string)
     }
 
+    /// So many bytes.
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        let (bytes, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or(DecodeError::Truncated { tag: self.tag })?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
     /// All that is left; nothing is afterwards.
     #[inline]
     pub(crate) fn take_rest(&mut self) -> &'a [u8] {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use psycoxide_conninfo::{Config, Parameters, Profile, default_options, environment};
+use psycoxide_conninfo::{Config, Parameters, Profile, Settings, default_options, environment};
 use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -90,6 +90,24 @@ fn conninfo_options<'py>(py: Python<'py>, conninfo: &str) -> PyResult<Vec<Bound<
     options
         .into_iter()
         .map(|option| option_dict(py, &option))
+        .collect()
+}
+
+/// All options with the values in use, as [`conninfo_defaults`]; without settings none has one.
+///
+/// # Errors
+/// When there is no memory for them.
+pub fn options_in_use<'py>(
+    py: Python<'py>,
+    settings: Option<&Settings>,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let options = match settings {
+        Some(settings) => psycoxide_conninfo::options_of(settings, profile()),
+        None => psycoxide_conninfo::parsed_options(&Parameters::new(), profile()),
+    };
+    options
+        .iter()
+        .map(|option| option_dict(py, option))
         .collect()
 }
 

@@ -46,19 +46,50 @@ where
     O::Output: Send,
 {
     check_usable(shared)?;
+    attempt(py, shared, operation, deadline)?.map_err(|error| error::exception(py, error, shared))
+}
+
+/// Runs an operation to its end; the inner error is what it fails with.
+///
+/// # Errors
+/// What a signal handler raises.
+pub fn try_run<O>(
+    py: Python<'_>,
+    shared: &Shared,
+    operation: &mut O,
+) -> PyResult<Result<O::Output, Error>>
+where
+    O: Operation + Send,
+    O::Output: Send,
+{
+    let _turn = shared.turn().take(py)?;
+    let output = attempt(py, shared, operation, None)?;
+    Ok(output.and_then(|output| output.ok_or(Error::Misuse("no deadline was set"))))
+}
+
+fn attempt<O>(
+    py: Python<'_>,
+    shared: &Shared,
+    operation: &mut O,
+    deadline: Option<Instant>,
+) -> PyResult<Result<Option<O::Output>, Error>>
+where
+    O: Operation + Send,
+    O::Output: Send,
+{
     loop {
         match py.detach(|| step(shared, operation, deadline)) {
-            Ok(Step::Done(output)) => return Ok(Some(output)),
+            Ok(Step::Done(output)) => return Ok(Ok(Some(output))),
             Ok(Step::Wait(_)) => {
                 if let Err(raised) = py.check_signals() {
                     interrupt(py, shared, operation);
                     return Err(raised);
                 }
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                    return Ok(None);
+                    return Ok(Ok(None));
                 }
             }
-            Err(error) => return Err(error::exception(py, error, shared)),
+            Err(error) => return Ok(Err(error)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use psycoxide_client::{Attempt, Error};
 use psycoxide_connection::{Error as MachineError, QueryResult};
-use psycoxide_protocol::backend::ErrorFields;
+use psycoxide_protocol::EncodeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
@@ -55,7 +55,6 @@ pub fn copying() -> PyErr {
 
 /// The exception for a value or text that cannot be sent.
 fn encode(error: &psycoxide_protocol::EncodeError) -> PyErr {
-    use psycoxide_protocol::EncodeError;
     match error {
         EncodeError::ContainsNul { .. } => {
             ProgrammingError::new_err("the query or a name in it contains a NUL (0x00) character")
@@ -123,6 +122,40 @@ pub fn why_not_connected(error: &Error) -> String {
     };
     let lines: Vec<String> = attempts.iter().map(describe).collect();
     lines.join("\n")
+}
+
+/// An error of libpq's verbs, in libpq's words where it has words for it.
+pub fn verb(error: &Error) -> String {
+    const GONE: &str = "server closed the connection unexpectedly\n\
+        \tThis probably means the server terminated abnormally\n\
+        \tbefore or while processing the request.";
+    match error {
+        Error::Closed | Error::Machine(MachineError::Closed) => "connection not open".to_owned(),
+        Error::Machine(MachineError::ClosedByPeer) => GONE.to_owned(),
+        Error::Machine(MachineError::Server(fields)) => {
+            let text = message::of_fields(fields, None);
+            let severity = fields.severity().map(String::from_utf8_lossy);
+            let text = severity
+                .and_then(|word| text.strip_prefix(&*word)?.strip_prefix(":  "))
+                .unwrap_or(&text);
+            format!("{text}\n{GONE}")
+        }
+        Error::Machine(MachineError::Encode(EncodeError::TooManyParameters { .. })) => {
+            "number of parameters must be between 0 and 65535".to_owned()
+        }
+        Error::Io { source, .. } if is_broken(source) => GONE.to_owned(),
+        Error::Io { doing, source } => format!("{doing}: {}", message::io(source)),
+        error => error.to_string(),
+    }
+}
+
+/// Whether the other end is gone.
+fn is_broken(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted
+    )
 }
 
 /// One attempt, in the words of libpq where it has words for it.
@@ -195,11 +228,7 @@ fn server_with_message(py: Python<'_>, result: PGresult, encoding: &str, text: &
                 .getattr("class_for_sqlstate")
                 .map(Bound::unbind)
         })?;
-        let state = result
-            .fields()
-            .and_then(ErrorFields::sqlstate)
-            .unwrap_or_default()
-            .to_owned();
+        let state = result.sqlstate().unwrap_or_default();
         let class = lookup.bind(py).call1((state,))?;
         let keywords = PyDict::new(py);
         keywords.set_item("info", result)?;

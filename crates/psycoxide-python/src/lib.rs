@@ -44,6 +44,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<copy::read::CopyIterator>()?;
     module.add_class::<cursor::CursorBase>()?;
     module.add_class::<cursor::stream::Stream>()?;
+    module.add_class::<pq::cancel::PGcancel>()?;
+    module.add_class::<pq::cancel::PGcancelConn>()?;
     module.add_class::<pq::escaping::Escaping>()?;
     module.add_class::<pq::pgconn::PGconn>()?;
     module.add_class::<pq::result::PGresult>()?;

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use crate::adapt::session::{Session, SessionHandle};
 use crate::event_loop::LoopState;
 use crate::fork;
+use crate::pq::tracing::TraceFile;
 use crate::turn::Turn;
 
 /// What the Python objects of one connection share.
@@ -58,6 +59,8 @@ pub struct Handlers {
     pub notice: Option<Py<PyAny>>,
     /// Called with a `PGnotify` for each notification.
     pub notify: Option<Py<PyAny>>,
+    /// Where messages are traced to.
+    pub trace: Option<TraceFile>,
     /// Notifications that nobody has taken yet.
     pub backlog: std::collections::VecDeque<psycoxide_connection::Notification>,
 }
@@ -265,6 +268,12 @@ impl Shared {
     #[inline]
     pub fn in_pipeline(&self) -> bool {
         self.pipeline_status() != PipelineStatus::Off as u8
+    }
+
+    /// Whether notices or notifications have come.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        self.news.load(Ordering::Acquire)
     }
 
     /// Takes the mark that notices or notifications have come.

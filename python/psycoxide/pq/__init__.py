@@ -9,7 +9,7 @@ connection's encoding. See "pq -- libpq wrapper module" in psycopg's manual, and
 What connections do not need is loaded when it is first asked for.
 """
 
-from .._core import Escaping, PGconn, PGresult
+from .._core import Escaping, PGcancel, PGcancelConn, PGconn, PGresult
 from ._enums import (
     ConnStatus,
     DiagnosticField,
@@ -60,6 +60,8 @@ __all__ = (
     "Conninfo",
     "ConninfoOption",
     "Escaping",
+    "PGcancel",
+    "PGcancelConn",
     "PGconn",
     "PGnotify",
     "PGresAttDesc",

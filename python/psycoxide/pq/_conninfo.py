@@ -29,7 +29,7 @@ class Conninfo:
         They come from the environment, the service file, and the defaults that
         :func:`psycoxide.conninfo.set_default_profile` has chosen.
         """
-        return [_option(option) for option in _core.conninfo_defaults()]
+        return _options(_core.conninfo_defaults())
 
     @classmethod
     def parse(cls, conninfo: bytes) -> list[ConninfoOption]:
@@ -46,7 +46,11 @@ class Conninfo:
             raise e.OperationalError(f"the connection string is not valid UTF-8: {ex}") from None
         except e.ProgrammingError as ex:
             raise e.OperationalError(str(ex)) from None
-        return [_option(option) for option in options]
+        return _options(options)
+
+
+def _options(options: list[dict[str, Any]]) -> list[ConninfoOption]:
+    return [_option(option) for option in options]
 
 
 def _option(option: dict[str, Any]) -> ConninfoOption:

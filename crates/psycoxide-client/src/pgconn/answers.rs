@@ -200,6 +200,10 @@ impl Connection {
         while self.answers.ready.is_empty() && self.answers.copied.is_empty() {
             match self.pgconn.received_event() {
                 Ok(Some(event)) => self.take_event(event),
+                Ok(None) if waited_for && !self.pgconn.is_open() => {
+                    self.answers
+                        .lost(psycoxide_connection::Error::ClosedByPeer.into());
+                }
                 Ok(None) => break,
                 Err(error) if waited_for => self.answers.lost(error),
                 Err(error) => return Err(error),

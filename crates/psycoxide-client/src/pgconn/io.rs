@@ -29,6 +29,9 @@ impl PgConn {
     /// When the connection is closed.
     #[inline]
     pub fn flush(&mut self) -> Result<bool, Error> {
+        if self.tracer.is_some() {
+            self.trace_outgoing();
+        }
         let Some(stream) = &mut self.stream else {
             return Err(Error::Closed);
         };
@@ -39,6 +42,9 @@ impl PgConn {
             }
             match stream.write(bytes) {
                 Ok(count) => {
+                    if let Some(tracer) = &mut self.tracer {
+                        tracer.sent(count);
+                    }
                     self.machine.sent(count);
                     self.allowance = ALLOWANCE;
                 }
@@ -153,6 +159,9 @@ impl PgConn {
             let room = self.machine.room();
             match stream.read_now(room) {
                 Ok(count) if count > 0 => {
+                    if let Some(tracer) = &mut self.tracer {
+                        tracer.received(room.get(..count).unwrap_or_default());
+                    }
                     self.machine.received(count);
                     received += count;
                 }
@@ -162,13 +171,14 @@ impl PgConn {
                 Ok(_) | Err(_) if received > 0 => break,
                 end => {
                     self.stream = None;
-                    self.drained = false;
                     self.hangup = self.send_error.take().or(end.err());
-                    // What is left are the server's last words, and maybe results.
-                    return match self.machine.has_input() {
-                        true => Ok(()),
-                        false => Err(self.gone()),
-                    };
+                    // What is left are results, and maybe the server's last words: they come first.
+                    return Err(
+                        match self.machine.has_unhandled() || self.machine.is_busy() {
+                            true => psycoxide_connection::Error::ClosedByPeer.into(),
+                            false => self.gone(),
+                        },
+                    );
                 }
             }
         }
@@ -227,6 +237,9 @@ impl PgConn {
             Ok(count) => {
                 self.drained = count < room.len() && !stream.has_buffered();
                 self.allowance = self.allowance.saturating_sub(count + READ_COST);
+                if let Some(tracer) = &mut self.tracer {
+                    tracer.received(room.get(..count).unwrap_or_default());
+                }
                 self.machine.received(count);
                 Ok(true)
             }

@@ -8,8 +8,10 @@ mod answers;
 mod copy;
 mod exec;
 mod io;
+mod password;
 mod pipeline;
 mod send;
+mod tracer;
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
@@ -22,13 +24,16 @@ use psycoxide_transport::{Stream, TlsInfo};
 use crate::error::Error;
 use crate::operations::cancel::CancelTarget;
 use crate::place::Place;
+use tracer::Tracer;
 
 pub use answers::{Answer, Answers, GetResult};
 pub use copy::{CopyOut, GetCopyData};
 pub use exec::{Exec, Flush};
 pub use io::Polled;
 pub(crate) use io::wait_for;
+pub use password::{PasswordAlgorithm, encrypt_password};
 pub use send::SendCommand;
+pub use tracer::Traced;
 
 /// How long one read in blocking mode may last before the caller gets the word: it then looks for
 /// signals that another thread may have taken.
@@ -64,6 +69,8 @@ pub struct PgConn {
     notifications: Vec<Notification>,
     /// Counts changes of reported settings.
     settings_version: u64,
+    /// Keeps the messages, while somebody traces them.
+    tracer: Option<Box<Tracer>>,
 }
 
 impl PgConn {
@@ -80,6 +87,7 @@ impl PgConn {
             notices: Vec::new(),
             notifications: Vec::new(),
             settings_version: 1,
+            tracer: None,
         }
     }
 
@@ -99,6 +107,7 @@ impl PgConn {
             notices: Vec::new(),
             notifications: Vec::new(),
             settings_version: 0,
+            tracer: None,
         }
     }
 
@@ -168,10 +177,10 @@ impl PgConn {
         self.settings_version
     }
 
-    /// Whether notices or notifications have come.
+    /// Whether notices or notifications have come, or messages were traced.
     #[inline]
     pub fn has_news(&self) -> bool {
-        !self.notices.is_empty() || !self.notifications.is_empty()
+        !self.notices.is_empty() || !self.notifications.is_empty() || self.has_traced()
     }
 
     /// The notices that came since the last call.
@@ -182,6 +191,14 @@ impl PgConn {
     /// The notifications that came since the last call.
     pub fn take_notifications(&mut self) -> Vec<Notification> {
         std::mem::take(&mut self.notifications)
+    }
+
+    /// The first of the notifications that came.
+    pub fn next_notification(&mut self) -> Option<Notification> {
+        if self.notifications.is_empty() {
+            return None;
+        }
+        Some(self.notifications.remove(0))
     }
 
     /// What is needed to ask the server to cancel what runs here, from any thread.

@@ -11,14 +11,17 @@ use super::Password;
 /// `md5` and 32 hexadecimal digits: the digest of the digest of password and user, and the salt.
 pub(super) fn digest(user: &[u8], password: &Password, salt: [u8; 4]) -> Zeroizing<Vec<u8>> {
     // The inner digest is what the server stores, and as good as the password.
-    let inner = hex(Md5::new()
-        .chain_update(password.reveal())
-        .chain_update(user));
+    let inner = stored(user, password.reveal());
     let outer = hex(Md5::new().chain_update(&*inner).chain_update(salt));
     let mut answer = Zeroizing::new(Vec::with_capacity(3 + outer.len()));
     answer.extend_from_slice(b"md5");
     answer.extend_from_slice(&outer);
     answer
+}
+
+/// The 32 digits that the server stores, behind `md5`.
+pub(super) fn stored(user: &[u8], password: &[u8]) -> Zeroizing<Vec<u8>> {
+    hex(Md5::new().chain_update(password).chain_update(user))
 }
 
 fn hex(digest: Md5) -> Zeroizing<Vec<u8>> {

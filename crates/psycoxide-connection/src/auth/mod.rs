@@ -17,6 +17,7 @@ mod md5;
 mod password;
 mod require_auth;
 mod scram;
+pub mod verifier;
 
 #[cfg(test)]
 mod tests;

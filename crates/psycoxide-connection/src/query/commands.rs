@@ -152,18 +152,13 @@ impl Machine {
     }
 
     /// Has the rows of the command that is being answered handed out in groups of this size, as
-    /// [`Command::chunk`] does. `false`: too late, its rows are described already, or it has none.
+    /// [`Command::chunk`] does. `false`: it has none, or they are described already.
     pub fn set_chunk(&mut self, rows: usize) -> bool {
         if self.queries.fields.is_some() || !self.queries.queued.is_empty() {
             return false;
         }
         match self.queries.queue.front_mut() {
-            Some(entry)
-                if matches!(
-                    entry.kind,
-                    Kind::Simple { answered: false } | Kind::Execute { .. }
-                ) =>
-            {
+            Some(entry) if matches!(entry.kind, Kind::Simple { .. } | Kind::Execute { .. }) => {
                 entry.chunk = rows;
                 true
             }

@@ -3,6 +3,7 @@
 //! <https://www.postgresql.org/docs/current/libpq-connect.html>
 
 use std::os::fd::RawFd;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -19,18 +20,19 @@ use crate::conninfo;
 use crate::error::{self, OperationalError};
 
 /// The numbers of libpq's `ConnStatusType`, as far as they occur.
-mod status {
-    pub(super) const OK: usize = 0;
-    pub(super) const BAD: usize = 1;
-    pub(super) const STARTED: usize = 2;
+pub(super) mod status {
+    pub(crate) const OK: usize = 0;
+    pub(crate) const BAD: usize = 1;
+    pub(crate) const STARTED: usize = 2;
+    pub(crate) const ALLOCATED: usize = 14;
 }
 
 /// The numbers of libpq's `PostgresPollingStatusType`.
-mod polling {
-    pub(super) const FAILED: usize = 0;
-    pub(super) const READING: usize = 1;
-    pub(super) const WRITING: usize = 2;
-    pub(super) const OK: usize = 3;
+pub(super) mod polling {
+    pub(crate) const FAILED: usize = 0;
+    pub(crate) const READING: usize = 1;
+    pub(crate) const WRITING: usize = 2;
+    pub(crate) const OK: usize = 3;
 }
 
 /// The numbers of libpq's `PGPing`.
@@ -60,12 +62,12 @@ impl Attempt {
 impl PGconn {
     /// A connection from a connection string, not begun yet; without options if the string is
     /// none, for the reason that the connection tells.
-    fn prepare(py: Python<'_>, conninfo: &[u8]) -> PyResult<PGconn> {
+    fn from_conninfo(py: Python<'_>, conninfo: &[u8]) -> PyResult<PGconn> {
         match options_of(py, conninfo)? {
             Ok(options) => Ok(PGconn::unconnected(Some(Arc::new(options)))),
             Err(text) => {
                 let pgconn = PGconn::unconnected(None);
-                pgconn.note_error(text + "\n");
+                pgconn.note_error((text + "\n").as_bytes());
                 Ok(pgconn)
             }
         }
@@ -148,10 +150,14 @@ impl PGconn {
         });
         match made {
             Ok(pgconn) => {
-                self.note_error(String::new());
+                self.forget_errors();
                 self.shared.replace(py, pgconn);
             }
-            Err(error) => self.note_error(error::why_not_connected(&error) + "\n"),
+            Err(error) => {
+                self.lacks_password
+                    .store(is_no_password(&error), Ordering::Release);
+                self.note_error((error::why_not_connected(&error) + "\n").as_bytes());
+            }
         }
     }
 
@@ -199,7 +205,7 @@ impl PGconn {
         py: Python<'_>,
         conninfo: PyBackedBytes,
     ) -> PyResult<PGconn> {
-        let pgconn = PGconn::prepare(py, &conninfo)?;
+        let pgconn = PGconn::from_conninfo(py, &conninfo)?;
         pgconn.connect_now(py)?;
         Ok(pgconn)
     }
@@ -211,7 +217,7 @@ impl PGconn {
         py: Python<'_>,
         conninfo: PyBackedBytes,
     ) -> PyResult<PGconn> {
-        let pgconn = PGconn::prepare(py, &conninfo)?;
+        let pgconn = PGconn::from_conninfo(py, &conninfo)?;
         pgconn.begin(py)?;
         Ok(pgconn)
     }
@@ -225,6 +231,7 @@ impl PGconn {
     /// Closes, and connects as before.
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
         self.check_open()?;
+        self.forget_errors();
         self.disconnect(py);
         self.connect_now(py)
     }
@@ -234,6 +241,7 @@ impl PGconn {
         if self.check_open().is_err() || self.options.is_none() {
             return Err(OperationalError::new_err("couldn't reset connection"));
         }
+        self.forget_errors();
         self.disconnect(py);
         self.begin(py)
     }
@@ -265,6 +273,19 @@ impl PGconn {
             Err(error) => ping_of(&error),
         };
         enums::ping(py, number)
+    }
+}
+
+/// Whether connecting has failed because there was no password.
+fn is_no_password(error: &Error) -> bool {
+    use psycoxide_connection::Error as MachineError;
+    use psycoxide_connection::auth::AuthError;
+    match error {
+        Error::Connect(attempts) => attempts
+            .last()
+            .is_some_and(|attempt| is_no_password(&attempt.error)),
+        Error::Machine(MachineError::Auth(AuthError::NoPassword)) => true,
+        _ => false,
     }
 }
 

@@ -3,22 +3,27 @@
 //! It shares its state with the `Connection` made of it, so both may be used side by side.
 //! <https://www.postgresql.org/docs/current/libpq-status.html>
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use psycoxide_client::operations::command::RunCommand;
-use psycoxide_client::{ConnectOptions, Connection, PgConn, Place, Query};
+use psycoxide_client::{ConnectOptions, Connection, Error, PgConn, Place};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::connecting::Attempt;
 use super::enums;
-use super::result::PGresult;
+use super::message;
 use crate::adapt::session::SessionRef;
 use crate::command;
+use crate::conninfo;
 use crate::driver;
 use crate::error;
 use crate::event_loop;
 use crate::shared::Shared;
+
+/// How much of the errors of a command is kept.
+const MOST_NOTED: usize = 64 * 1024;
 
 /// A connection.
 #[pyclass(subclass, frozen, weakref, dict, module = "psycoxide.pq")]
@@ -30,7 +35,9 @@ pub struct PGconn {
     /// The attempt to connect, between `connect_start()` and the last `connect_poll()`.
     pub(super) attempt: Mutex<Option<Attempt>>,
     /// The last error of the connection, for `error_message`.
-    last_error: Mutex<String>,
+    last_error: Mutex<Vec<u8>>,
+    /// Connecting has failed because there was no password.
+    pub(super) lacks_password: AtomicBool,
 }
 
 impl PGconn {
@@ -41,6 +48,7 @@ impl PGconn {
             options: Some(options),
             attempt: Mutex::default(),
             last_error: Mutex::default(),
+            lacks_password: AtomicBool::new(false),
         }
     }
 
@@ -51,6 +59,7 @@ impl PGconn {
             options,
             attempt: Mutex::default(),
             last_error: Mutex::default(),
+            lacks_password: AtomicBool::new(false),
         }
     }
 
@@ -65,12 +74,58 @@ impl PGconn {
         place
     }
 
-    /// Notes an error for `error_message`; an empty text: there is none.
-    pub(super) fn note_error(&self, text: String) {
-        *self
-            .last_error
+    /// Notes an error for `error_message`, after those of the same command.
+    pub(super) fn note_error(&self, text: &[u8]) {
+        let mut noted = self.lock_error();
+        noted.extend_from_slice(text);
+        // A loop that goes on asking must not fill the memory.
+        if noted.len() > MOST_NOTED {
+            noted.truncate(MOST_NOTED);
+        }
+    }
+
+    /// Forgets the errors noted: a new command begins.
+    pub(super) fn forget_errors(&self) {
+        self.lock_error().clear();
+    }
+
+    fn lock_error(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.last_error
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = text;
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes an error of libpq's verbs, and makes the exception.
+    #[cold]
+    pub(super) fn failed(&self, doing: &str, error: &Error) -> PyErr {
+        self.failed_with(doing, &error::verb(error))
+    }
+
+    /// The same, with a text.
+    #[cold]
+    pub(super) fn failed_with(&self, doing: &str, text: &str) -> PyErr {
+        self.note_error(text.as_bytes());
+        self.note_error(b"\n");
+        error::OperationalError::new_err(format!("{doing} failed: {text}"))
+    }
+
+    /// An error of a call that is not possible now, in its own words.
+    #[cold]
+    pub(super) fn misused(&self, error: &Error) -> PyErr {
+        let text = error::verb(error);
+        self.note_error(text.as_bytes());
+        self.note_error(b"\n");
+        error::OperationalError::new_err(text)
+    }
+
+    /// The errors noted.
+    pub(super) fn errors(&self) -> Vec<u8> {
+        self.lock_error().clone()
+    }
+
+    /// The codec of the connection's texts.
+    pub(super) fn codec(&self) -> String {
+        error::encoding_name(&self.shared)
     }
 
     /// What the connection's objects share.
@@ -143,13 +198,16 @@ impl PGconn {
     #[getter]
     fn protocol_version(&self) -> PyResult<i32> {
         self.check_open()?;
-        Ok(3)
+        Ok(if self.shared.is_open() { 3 } else { 0 })
     }
 
     /// The version of the protocol with its minor: 30000 for 3.0.
     #[getter]
     fn full_protocol_version(&self, py: Python<'_>) -> PyResult<i64> {
         self.check_open()?;
+        if !self.shared.is_open() {
+            return Ok(0);
+        }
         let minor = self
             .shared
             .with(py, |c| c.pgconn.machine().protocol_minor());
@@ -245,6 +303,28 @@ impl PGconn {
         Ok(Self::bytes(py, options.map_or("", |o| &o.options)))
     }
 
+    /// The options in use, a list of `ConninfoOption`; the password is among them.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.check_open()?;
+        let settings = self.options.as_ref().map(|options| &options.settings);
+        let options = conninfo::options_in_use(py, settings)?;
+        if let Some(known) = &self.options {
+            // What is known only now, such as the default user.
+            for option in &options {
+                let keyword = option.get_item("keyword")?;
+                match keyword.map(|keyword| keyword.to_string()).as_deref() {
+                    Some("user") => option.set_item("val", &known.user)?,
+                    Some("dbname") => option.set_item("val", &known.dbname)?,
+                    _ => {}
+                }
+            }
+        }
+        static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let make = MAKE.import(py, "psycoxide.pq._conninfo", "_options")?;
+        make.call1((options,))
+    }
+
     /// The parameters of the connection without the password: keyword to value.
     #[getter]
     fn _parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -268,25 +348,21 @@ impl PGconn {
 
     /// Whether authentication used a password.
     #[getter]
-    fn used_password(&self, py: Python<'_>) -> PyResult<bool> {
-        self.check_open()?;
-        Ok(self
-            .shared
-            .with(py, |connection| connection.pgconn.machine().used_password()))
+    fn used_password(&self, py: Python<'_>) -> bool {
+        self.shared
+            .with(py, |connection| connection.pgconn.machine().used_password())
     }
 
     /// Whether a password was needed and not given.
     #[getter]
-    fn needs_password(&self) -> PyResult<bool> {
-        self.check_open()?;
-        Ok(false)
+    fn needs_password(&self) -> bool {
+        self.lacks_password.load(Ordering::Acquire)
     }
 
     /// Whether GSSAPI was used: it never is.
     #[getter]
-    fn used_gssapi(&self) -> PyResult<bool> {
-        self.check_open()?;
-        Ok(false)
+    fn used_gssapi(&self) -> bool {
+        false
     }
 
     /// Whether the connection is encrypted.
@@ -301,23 +377,28 @@ impl PGconn {
     /// The text of the last error, `bytes`.
     #[getter(error_message)]
     fn message_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let text = self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Self::bytes(py, &text)
+        if self.shared.is_closed_by_user() {
+            return PyBytes::new(py, b"the connection is closed\n");
+        }
+        PyBytes::new(py, &self.lock_error())
     }
 
-    /// The text of the last error, `str`.
+    /// The text of the last error without its severity, `str`.
     #[pyo3(signature = (encoding=""))]
     #[pyo3(name = "get_error_message")]
-    fn error_text(&self, encoding: &str) -> String {
-        let _ = encoding;
-        let text = self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        text.trim_end().to_owned()
+    fn error_text(&self, py: Python<'_>, encoding: &str) -> PyResult<String> {
+        let bytes = self.message_bytes(py);
+        let codec = match encoding {
+            "" => self.codec(),
+            encoding => encoding.to_owned(),
+        };
+        let text = message::decode(bytes.as_bytes(), &codec);
+        if text.is_empty() {
+            return Ok(message::NO_DETAILS.to_owned());
+        }
+        static STRIP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let strip = STRIP.import(py, "psycoxide.pq.misc", "strip_severity")?;
+        strip.call1((text,))?.extract()
     }
 
     /// Called with a `PGresult` for each notice; `None`: nobody is.
@@ -364,20 +445,6 @@ impl PGconn {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .notify = handler;
-    }
-
-    /// Runs commands and waits for the last result, errors included.
-    fn exec_(&self, py: Python<'_>, command: &[u8]) -> PyResult<PGresult> {
-        let mut operation = RunCommand::new(command);
-        let result = driver::run(py, &self.shared, &mut operation)?;
-        let query = Some(Arc::new(Query::new(command)));
-        let result = PGresult::new(Arc::new(result), query);
-        let text = result.message_text("utf-8");
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = text;
-        Ok(result)
     }
 
     /// Runs commands for their effect, `bytes` or a list of them, at once or as something to
@@ -439,17 +506,16 @@ impl PGconn {
         }
     }
 
-    fn __repr__(slf: &Bound<'_, Self>) -> String {
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let py = slf.py();
         let shared = &slf.get().shared;
-        let status = if shared.is_open() {
-            format!("{:?}", shared.transaction_status()).to_uppercase()
+        let state = if shared.is_open() {
+            enums::transaction_status(py, shared.transaction_status())?
         } else {
-            "BAD".to_owned()
+            enums::conn_status(py, slf.get().status_number())?
         };
-        format!(
-            "<psycoxide.pq.PGconn [{status}] at 0x{:x}>",
-            slf.as_ptr() as usize
-        )
+        let (name, address) = (state.getattr("name")?, slf.as_ptr() as usize);
+        Ok(format!("<psycoxide.pq.PGconn [{name}] at 0x{address:x}>"))
     }
 }
 

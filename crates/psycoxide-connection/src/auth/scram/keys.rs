@@ -24,6 +24,11 @@ impl Keys {
         }
     }
 
+    /// `StoredKey`, with which the server checks the client's proof.
+    pub(super) fn stored(&self) -> [u8; 32] {
+        Sha256::digest(self.client.as_slice()).into()
+    }
+
     /// `ServerKey`, with which the server signs.
     pub(super) fn server(&self) -> &[u8; 32] {
         &self.server

@@ -36,6 +36,12 @@ pub const NONCE_LENGTH: usize = 18;
 /// default is 4096.
 const MAX_ITERATIONS: u32 = 10_000_000;
 
+/// `StoredKey` and `ServerKey` of a password: what a server keeps of it.
+pub(super) fn stored_keys(password: &[u8], salt: &[u8], iterations: u32) -> ([u8; 32], [u8; 32]) {
+    let keys = Keys::derive(&saslprep::prepare(password), salt, iterations);
+    (keys.stored(), *keys.server())
+}
+
 /// The client's first message has been made.
 pub(super) struct ClientFirst {
     binding: Binding,
