@@ -62,7 +62,7 @@ where
     O: Operation + Send,
     O::Output: Send,
 {
-    let _turn = shared.turn().take(py)?;
+    let _turn = shared.turn().take(py, false)?;
     let output = attempt(py, shared, operation, None)?;
     Ok(output.and_then(|output| output.ok_or(Error::Misuse("no deadline was set"))))
 }
