@@ -13,7 +13,7 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use psycoxide_client::Error;
 use psycoxide_client::operations::{Step, Wait};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -134,11 +134,11 @@ fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
         None
     };
     drop(state);
-    register(py, shared, wait.is_some_and(|wait| wait.write))?;
-    match waiter {
-        Some(waiter) => resolve(py, &waiter),
-        None => Ok(()),
+    // Whatever the loop says, nobody waits for what has happened already.
+    if let Some(waiter) = waiter {
+        resolve(py, &waiter)?;
     }
+    register(py, shared, wait.is_some_and(|wait| wait.write))
 }
 
 /// Something came while no operation runs: notices, notifications, settings, or the end.
@@ -289,34 +289,56 @@ pub fn unregister(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let Some(registration) = lock(shared).registration.take() else {
         return Ok(());
     };
-    let event_loop = registration.event_loop.bind(py);
+    let event_loop = registration.event_loop.clone_ref(py).into_bound(py);
     if event_loop
         .call_method0(pyo3::intern!(py, "is_closed"))?
         .is_truthy()?
     {
         return Ok(());
     }
-    let here = running_loop(py).is_ok_and(|running| running.is(event_loop));
+    let here = running_loop(py).is_ok_and(|running| running.is(&event_loop));
     let running = event_loop
         .call_method0(pyo3::intern!(py, "is_running"))?
         .is_truthy()?;
-    for name in ["remove_reader", "remove_writer"] {
-        let watched = if name == "remove_reader" {
-            registration.reading
-        } else {
-            registration.writing
-        };
-        if !watched {
-            continue;
-        }
-        if here || !running {
-            event_loop.call_method1(name, (registration.fd,))?;
-        } else {
-            let method = event_loop.getattr(name)?;
-            event_loop.call_method1("call_soon_threadsafe", (method, registration.fd))?;
-        }
+    if here || !running {
+        return registration.remove(py);
     }
-    Ok(())
+    event_loop
+        .call_method1("call_soon_threadsafe", (Unwatch { registration },))
+        .map(drop)
+}
+
+/// What another thread has the loop call to take a socket off it.
+#[pyclass(frozen, module = "psycoxide._core")]
+struct Unwatch {
+    registration: Registration,
+}
+
+#[pymethods]
+impl Unwatch {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        self.registration.remove(py)
+    }
+}
+
+impl Registration {
+    /// Takes the socket off the loop. A lost connection has closed it already, which the system's
+    /// poller notices by itself, and complains of; the loop forgets it all the same.
+    fn remove(&self, py: Python<'_>) -> PyResult<()> {
+        for (watched, name) in [
+            (self.reading, "remove_reader"),
+            (self.writing, "remove_writer"),
+        ] {
+            if !watched {
+                continue;
+            }
+            match self.event_loop.call_method1(py, name, (self.fd,)) {
+                Err(error) if !error.is_instance_of::<PyOSError>(py) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Closes the connection, from any thread: it is taken off its loop first, and the task that waits
