@@ -26,7 +26,7 @@ HEADER = "# Generated from ../_async/{name} by tools/unasync.py: edit that, then
 # Applied in this order; each pattern is tied to whole words. The last one takes every class which
 # is named after its twin (AsyncCursor, AsyncIterator, ...), so exceptions come before it.
 RULES = [
-    (r"\basync def\b", "def"),
+    (r"\basync (?=def\b|with\b)", ""),
     (r"\bawait[ \t]+", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\bStopAsyncIteration\b", "StopIteration"),

@@ -30,11 +30,13 @@ from ._async.transaction import AsyncTransaction as AsyncTransaction
 from ._base.connection import BaseConnection as BaseConnection
 from ._base.info import ConnectionInfo as ConnectionInfo
 from ._base.notify import Notify as Notify
+from ._base.retry import is_retryable as is_retryable
 from ._base.transaction import Rollback as Rollback
 from ._capabilities import Capabilities as Capabilities
 from ._capabilities import capabilities as capabilities
 from ._column import Column as Column
 from ._enums import IsolationLevel as IsolationLevel
+from ._errors_base import CommitOutcomeUnknown as CommitOutcomeUnknown
 from ._errors_base import DatabaseError as DatabaseError
 from ._errors_base import DataError as DataError
 from ._errors_base import Error as Error
@@ -96,6 +98,7 @@ __all__ = [
     "Capabilities",
     "ClientCursor",
     "Column",
+    "CommitOutcomeUnknown",
     "Connection",
     "ConnectionInfo",
     "Copy",
@@ -132,6 +135,7 @@ __all__ = [
     "apilevel",
     "capabilities",
     "connect",
+    "is_retryable",
     "paramstyle",
     "threadsafety",
     "install_as_psycopg",

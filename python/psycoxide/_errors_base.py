@@ -210,6 +210,16 @@ class CancellationTimeout(OperationalError):
     __module__ = "psycoxide.errors"
 
 
+class CommitOutcomeUnknown(OperationalError):
+    """The connection was lost in `COMMIT`: the transaction is committed or undone, nobody knows.
+
+    Raised by `Connection.run_transaction()`, from the error of the connection. Look for the
+    effects of the transaction before it is run again.
+    """
+
+    __module__ = "psycoxide.errors"
+
+
 class PipelineAborted(OperationalError):
     """The statement was not run because one before it in the same pipeline failed."""
 

@@ -9,6 +9,7 @@ classes are made when the first of them is asked for, because most programs need
 from __future__ import annotations
 
 from ._errors_base import CancellationTimeout as CancellationTimeout
+from ._errors_base import CommitOutcomeUnknown as CommitOutcomeUnknown
 from ._errors_base import ConnectionTimeout as ConnectionTimeout
 from ._errors_base import DatabaseError as DatabaseError
 from ._errors_base import DataError as DataError

@@ -94,6 +94,21 @@ def start_server(pytestconfig: pytest.Config) -> Callable[..., local.Server]:
 
 
 @pytest.fixture(scope="session")
+def start_cluster(pytestconfig: pytest.Config) -> Callable[..., local.Cluster]:
+    """A function which starts a stand-in cluster of the tests' installation; takes
+    `local.cluster()`'s arguments. The caller stops it.
+    """
+    binaries = pytestconfig.stash[binaries_key] or choose_binaries()
+
+    def start(*nodes: Any, **arguments: Any) -> local.Cluster:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PSYCOXIDE_PG_BIN", str(binaries.bin))
+            return local.cluster(*nodes, **arguments)
+
+    return start
+
+
+@pytest.fixture(scope="session")
 def server(start_server: Callable[..., local.Server]) -> Iterator[local.Server]:
     """The server which the tests share. Not for tests that stop or restart it."""
     with start_server(config=SETTINGS) as running:

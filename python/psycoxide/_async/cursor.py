@@ -231,7 +231,7 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
         writer: AsyncWriter | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> AsyncCopyContext:
-        """Copy data to or from the server, in an `async with` block::
+        """Copy data to or from the server, inside `async with`::
 
             async with cursor.copy("COPY t FROM STDIN") as copy:
                 await copy.write_rows(rows)

@@ -15,17 +15,20 @@ from .transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Any, TypeVar, overload
 
     from typing_extensions import Self
 
+    from .._base.retry import Jitter
     from .._enums import IsolationLevel
     from .._row_protocols import RowFactory
     from ..abc import AdaptContext, ConnDict, ConnParam, Params, Query
     from ..pq import PGconn
 
     CursorRow = TypeVar("CursorRow")
+    Result = TypeVar("Result")
 
 
 class Connection(BaseConnection[Row]):
@@ -212,6 +215,66 @@ class Connection(BaseConnection[Row]):
         if self._tpc is not None:
             raise e.ProgrammingError("transaction() cannot be used during a two-phase transaction")
         return Transaction(self, savepoint_name, force_rollback)
+
+    def run_transaction(
+        self,
+        function: Callable[[Self], Result],
+        *,
+        max_attempts: int = 10,
+        base: float = 0.002,
+        factor: float = 2,
+        max: float = 1,
+        jitter: Jitter = "full",
+        idempotent: bool = False,
+    ) -> Result | None:
+        """Run a function in a transaction, and again if the server undid that for a conflict.
+
+        The transaction is committed when the function returns, and undone when it raises. If the
+        server reports SQLSTATE 40001 or 40P01 (see :func:`is_retryable`), it is begun anew after a
+        pause and the function called again: it may be called many times, and what it does outside
+        of the database it may do many times.
+
+        :param function: called with the connection; what it returns is returned.
+        :param max_attempts: how often it is called at most.
+        :param base: the longest pause before the second attempt, in seconds.
+        :param factor: by how much pauses grow.
+        :param max: the longest pause of all, in seconds.
+        :param jitter: `"full"`: each pause is of a random length up to that, `"equal"`: from half
+            of that, `"none"`: exactly that.
+        :param idempotent: whether it does no harm to run a transaction again that was committed.
+            A connection that is lost in `COMMIT` is reported as any other is then.
+        :return: what the function returned, `None` if it raised :class:`Rollback`.
+        :raises CommitOutcomeUnknown: if the connection was lost in `COMMIT`.
+        :raises ProgrammingError: if a transaction is open already.
+        :raises Error: the last one, if all attempts failed, and what is not retryable at once.
+        """
+        from .._base.retry import Attempts
+        from . import retry
+
+        attempts = Attempts(self, max_attempts, base, factor, max, jitter, idempotent)
+        result: Result | None = retry.run(self, function, attempts)
+        return result
+
+    def follower_reads(
+        self, staleness_ms: int | None = None, *, strict: bool = False
+    ) -> Transaction:
+        """Return a block of reads which YugabyteDB may answer from the nearest replica.
+
+        The block is a read-only transaction. What it reads may be as old as YugabyteDB's
+        `yb_follower_read_staleness_ms` says. On PostgreSQL it is a read-only transaction, no more.
+
+        :param staleness_ms: how old the data may be, in milliseconds; the server's setting,
+            normally 30000, if not given.
+        :param strict: raise an exception on a server without follower reads.
+        :raises ProgrammingError: on entering, if a transaction is open already.
+        :raises NotSupportedError: on entering, on PostgreSQL, with `strict`.
+
+        See "Follower reads" of YugabyteDB's documentation.
+        """
+        from .follower_reads import FollowerReads
+
+        self._check_connection_ok()
+        return FollowerReads(self, staleness_ms, strict)
 
     def pipeline(self) -> Pipeline:
         """Return a block in which queries are sent without waiting for their results.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Copy(base.BaseCopy["Connection[Any]"]):
-    """The data of a COPY, for asyncio: what `async with` :meth:`Cursor.copy` gives.
+    """The data of a COPY, for asyncio: what `with` :meth:`Cursor.copy` gives.
 
     :param cursor: the cursor to work for; it performs a COPY, unless there is a writer which sends
         the data elsewhere.

@@ -232,9 +232,9 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
         writer: Writer | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> CopyContext:
-        """Copy data to or from the server, in an `async with` block::
+        """Copy data to or from the server, inside `with`::
 
-            async with cursor.copy("COPY t FROM STDIN") as copy:
+            with cursor.copy("COPY t FROM STDIN") as copy:
                 copy.write_rows(rows)
 
         Leaving the block ends the COPY; leaving it by an exception undoes it. Meanwhile the

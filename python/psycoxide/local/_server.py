@@ -1,8 +1,7 @@
 """A PostgreSQL server in a temporary directory: made, started, stopped and removed.
 
-`postgres` runs as a child of this process, so that its end is noticed at once. Whatever happens,
-nothing is left behind: the server stops on leaving the context, on `stop()`, at the interpreter's
-exit, and when this process is killed (see `_watchdog`).
+Whatever happens, nothing is left behind: the server stops on leaving the context, on `stop()`, at
+the interpreter's exit, and when this process is killed (see `_watchdog`).
 """
 
 from __future__ import annotations
@@ -11,38 +10,17 @@ import atexit
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from ._account import reachable, unprivileged
 from ._binaries import Binaries, Preference, find_binaries
 from ._certificates import Certificates, make_certificates
-from ._errors import LocalServerError, PortInUse, StartFailed
-from ._watchdog import Watchdog
+from ._errors import PortInUse
+from ._installation import SETTINGS, Installation, free_port, quoted, require_free
+from ._postmaster import Postmaster, StartProblem
 
 HOST = "127.0.0.1"
-
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 20.0
-POLL_INTERVAL = 0.01
-
-# A socket's path has to fit into sun_path: 104 bytes on macOS, 108 on Linux.
-LONGEST_SOCKET_PATH = 103
-
-SETTINGS: dict[str, object] = {
-    "timezone": "UTC",
-    "max_connections": 200,
-    # The data is thrown away, so it need not survive a crash of the machine.
-    "fsync": False,
-    "synchronous_commit": False,
-    "full_page_writes": False,
-}
 
 
 class Server:
@@ -90,21 +68,18 @@ class Server:
         """Make and start the server; use `psycoxide.local.server()`."""
         self.binaries = binaries
         self.user, self.password, self.dbname = user, password, dbname
-        self.port = _free_port() if port is None else port
+        self.port = free_port(HOST) if port is None else port
         self._owner = os.getpid()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watchdog: Watchdog | None = None
-        self._account = unprivileged()
-        self.directory = self._make_directory()
+        self._postmaster: Postmaster | None = None
+        self._installation = Installation(binaries, f".s.PGSQL.{self.port}")
+        self.directory = self._installation.folder
         atexit.register(self.stop)
         try:
-            bin_folder = binaries.bin
-            if self._account is not None:
-                bin_folder = reachable(binaries, self._account, self.directory)
-            self._initdb, self._postgres = bin_folder / "initdb", bin_folder / "postgres"
+            self._installation.prepare()
             self.tls = self._make_certificates() if tls else None
-            self._make_cluster(config, hba)
-            self._start()
+            self._make_data(config, hba)
+            self._postmaster = self._installation.postmaster(self._data, self.directory / "log")
+            self._start(self._postmaster)
         except BaseException:
             self.stop()
             raise
@@ -123,7 +98,7 @@ class Server:
     @property
     def dsn(self) -> str:
         """The connection parameters as a connection string."""
-        return " ".join(f"{keyword}={_quoted(value)}" for keyword, value in self.conninfo.items())
+        return quoted(self.conninfo)
 
     @property
     def version(self) -> int:
@@ -140,15 +115,17 @@ class Server:
 
         Open connections end with SQLSTATE 57P01 (admin_shutdown).
         """
-        self._terminate(signal.SIGINT)
-        self._start()
+        assert self._postmaster is not None
+        self._postmaster.terminate(signal.SIGINT)
+        self._start(self._postmaster)
 
     def stop(self) -> None:
         """Stop the server and remove its directory; nothing is done the second time."""
         if os.getpid() != self._owner:
             return  # A fork of the process that owns the server.
         atexit.unregister(self.stop)
-        self._terminate(signal.SIGQUIT)
+        if self._postmaster is not None:
+            self._postmaster.terminate(signal.SIGQUIT)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Server:
@@ -163,49 +140,25 @@ class Server:
         self.stop()
 
     def __repr__(self) -> str:
-        state = "stopped" if self._process is None else "running"
+        running = self._postmaster is not None and self._postmaster.running
+        state = "running" if running else "stopped"
         return f"<{type(self).__name__} {state} on {self.host}:{self.port} in {self.directory}>"
 
     @property
     def _data(self) -> Path:
         return self.directory / "data"
 
-    def _make_directory(self) -> Path:
-        for parent in (tempfile.gettempdir(), "/tmp"):
-            directory = Path(tempfile.mkdtemp(prefix="psycoxide-", dir=parent))
-            if self._account is not None:
-                os.chown(directory, self._account.uid, self._account.gid)
-            socket_path = directory / f".s.PGSQL.{self.port}"
-            if len(os.fsencode(socket_path)) <= LONGEST_SOCKET_PATH and (
-                self._account is None or self._account.can_reach(directory)
-            ):
-                return directory
-            directory.rmdir()
-        raise LocalServerError(f"the server's account cannot reach {tempfile.gettempdir()} or /tmp")
-
     def _make_certificates(self) -> Certificates:
         folder = self.directory / "tls"
         folder.mkdir()
         certificates = make_certificates(folder, self.user)
-        if self._account is not None:
-            # The client's key stays the caller's: clients refuse a key of somebody else.
-            os.chown(certificates.server_key, self._account.uid, self._account.gid)
+        # The client's key stays the caller's: clients refuse a key of somebody else.
+        self._installation.own(certificates.server_key)
         return certificates
 
-    def _make_cluster(self, config: Mapping[str, object], hba: Iterable[str]) -> None:
-        password_file = self.directory / "password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(self.password + "\n", "utf-8")
-        if self._account is not None:
-            os.chown(password_file, self._account.uid, self._account.gid)
-        # Without a locale text is ordered by code point, as YugabyteDB does by default.
-        self._run(
-            [self._initdb, "--pgdata", self._data, "--username", self.user],
-            ["--pwfile", password_file, "--auth-host=scram-sha-256", "--auth-local=trust"],
-            ["--encoding=UTF8", "--no-locale", "--no-sync"],
-        )
-        password_file.unlink()
-
+    def _make_data(self, config: Mapping[str, object], hba: Iterable[str]) -> None:
+        installation = self._installation
+        installation.initdb(self._data, self.user, self.password, "--auth-host=scram-sha-256")
         settings = {
             **SETTINGS,
             "listen_addresses": self.host,
@@ -220,92 +173,17 @@ class Server:
                 "ssl_ca_file": self.tls.authority,
             }
         settings |= config
-        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} = {_setting(value)}\n" for name, value in settings.items())
-        rules = self._data / "pg_hba.conf"
-        rules.write_text("".join(f"{line}\n" for line in hba) + rules.read_text("utf-8"), "utf-8")
+        installation.configure(self._data, settings, hba)
+        installation.create_database(self._data, self.dbname)
 
-        if self.dbname not in ("postgres", "template1"):
-            name = self.dbname.replace('"', '""')
-            self._run(
-                [self._postgres, "--single", "-D", self._data, "postgres"],
-                stdin=f'CREATE DATABASE "{name}"\n',
-            )
-
-    def _run(self, *arguments: list[str | Path], stdin: str = "") -> None:
-        command = [str(argument) for part in arguments for argument in part]
-        result = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, **self._process_options()
-        )
-        if result.returncode != 0:
-            raise self._failure(f"{command[0]} failed", result.stdout + result.stderr)
-
-    def _process_options(self) -> dict[str, Any]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-        options: dict[str, Any] = {"cwd": self.directory, "env": {**environment, "LC_ALL": "C"}}
-        if self._account is not None:
-            options |= {
-                "user": self._account.uid,
-                "group": self._account.gid,
-                "extra_groups": [],
-            }
-        return options
-
-    def _start(self) -> None:
-        _require_free(self.port)
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self._postgres), "-D", str(self._data)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for this process, not for the server.
-                **self._process_options(),
-            )
-        self._watchdog = Watchdog(self._process.pid, self.directory)
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._is_ready():
-            if self._process.poll() is not None:
-                raise self._failure("postgres ended at its start", self.log)
-            if time.monotonic() > deadline:
-                raise self._failure(f"postgres is not ready after {START_TIMEOUT:.0f} s", self.log)
-            time.sleep(POLL_INTERVAL)
-
-    def _is_ready(self) -> bool:
-        # The eighth line of this file is the state; its first the process which wrote it.
+    def _start(self, postmaster: Postmaster) -> None:
+        require_free(HOST, self.port)
+        postmaster.spawn()
         try:
-            lines = (self._data / "postmaster.pid").read_text("utf-8").splitlines()
-        except FileNotFoundError:
-            return False
-        assert self._process is not None
-        return (
-            len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready"
-        )
-
-    def _terminate(self, kind: signal.Signals) -> None:
-        if self._watchdog is not None:
-            self._watchdog.dismiss()
-            self._watchdog = None
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(kind)
-        try:
-            process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def _failure(self, what: str, output: str) -> LocalServerError:
-        if "SSL is not supported by this build" in output:
-            return StartFailed(
-                f"{self.binaries} was built without TLS: install another PostgreSQL"
-                " (on Debian: `apt-get install postgresql`)"
-            )
-        if "could not bind" in output and "in use" in output:
-            return _port_in_use(self.port)
-        tail = "\n".join(output.strip().splitlines()[-20:])
-        return StartFailed(f"{what}, with {self.binaries}:\n{tail}")
+            postmaster.wait_ready()
+        except StartProblem as problem:
+            installation = self._installation
+            raise installation.failure(str(problem), self.log, HOST, self.port) from None
 
 
 def server(
@@ -342,7 +220,7 @@ def server(
     while True:
         attempts -= 1
         if port is not None:
-            _require_free(port)
+            require_free(HOST, port)
         try:
             return Server(
                 binaries,
@@ -357,40 +235,3 @@ def server(
         except PortInUse:
             if not attempts:
                 raise
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise _port_in_use(port) from error
-
-
-def _port_in_use(port: int) -> PortInUse:
-    return PortInUse(
-        f"port {port} on {HOST} is in use: stop what listens there, or give another port"
-        " (port=None takes a free one)"
-    )
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    text = str(value).replace("\\", "\\\\").replace("'", "''")
-    return f"'{text}'"
-
-
-def _quoted(value: str) -> str:
-    if value and not any(character.isspace() or character in "'\\" for character in value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -9,13 +9,15 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-# $1 is the server's process, $2 its directory. The loop gives the server five seconds to go, so
-# that it does not write into a directory under removal.
+# $1 is the server's process, $2 its directory. A suspended server has to go on to end. The loop
+# gives the server time to go, so that it does not write into a directory under removal: suspended
+# children it kills after five seconds.
 SCRIPT = """
 trap '' INT TERM HUP
 cat >/dev/null
 kill -QUIT "$1" 2>/dev/null
-for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$1" 2>/dev/null || break; sleep 0.5; done
+kill -CONT "$1" 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do kill -0 "$1" 2>/dev/null || break; sleep 0.5; done
 rm -rf "$2"
 """
 

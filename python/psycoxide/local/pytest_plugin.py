@@ -12,6 +12,10 @@ and in a test:
 
 The server is started once per session. Define a fixture `psycoxide_server_options` of session
 scope to have it started with other arguments of `psycoxide.local.server()`.
+
+`psycoxide_cluster` is a stand-in for a YugabyteDB cluster. Its nodes are started once per session
+and reset before every test: all run, and nobody is connected. `psycoxide_session_cluster` is not
+reset. The arguments of `psycoxide.local.cluster()` are those of `psycoxide_cluster_options`.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from . import Server, server
+from . import Cluster, Server, cluster, server
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,23 @@ def psycoxide_server(psycoxide_server_options: dict[str, Any]) -> Iterator[Serve
     """A running PostgreSQL server, which stands in for YugabyteDB."""
     with server(**psycoxide_server_options) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def psycoxide_cluster_options() -> dict[str, Any]:
+    """The keyword arguments for `psycoxide.local.cluster()`; override it in a conftest."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def psycoxide_session_cluster(psycoxide_cluster_options: dict[str, Any]) -> Iterator[Cluster]:
+    """PostgreSQL servers which stand in for a YugabyteDB cluster, started once."""
+    with cluster(**psycoxide_cluster_options) as running:
+        yield running
+
+
+@pytest.fixture
+def psycoxide_cluster(psycoxide_session_cluster: Cluster) -> Cluster:
+    """PostgreSQL servers which stand in for a YugabyteDB cluster, as new for every test."""
+    psycoxide_session_cluster.reset()
+    return psycoxide_session_cluster

@@ -1,0 +1,40 @@
+"""Running a transaction until it succeeds: the loop around `_base.retry`."""
+
+from __future__ import annotations
+
+from .. import _errors_base as e
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._base.retry import Attempts
+    from .connection import AsyncConnection
+
+
+async def run(connection: AsyncConnection[Any], function: Any, attempts: Attempts) -> Any:
+    """Run the function in a transaction, again and again as `attempts` say; return its result."""
+    while True:
+        attempts.begin()
+        result = None  # It stays None if the function undoes the block by `Rollback`.
+        try:
+            async with connection.transaction():
+                result = await function(connection)
+                attempts.ended()
+            return result
+        except e.Error as ex:
+            delay = attempts.failed(ex)
+        await _sleep(delay)
+
+
+async def _sleep(seconds: float) -> None:
+    # unasync: insert
+    # import time
+    #
+    # time.sleep(seconds)
+    # unasync: end
+    # unasync: remove
+    import asyncio
+
+    await asyncio.sleep(seconds)
+    # unasync: end
