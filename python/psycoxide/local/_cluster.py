@@ -60,6 +60,11 @@ NODE_SETTINGS: dict[str, object] = {
     "log_line_prefix": "%m [%p] ",
 }
 
+NODE_SPACE = 80_000_000
+"""What a node's files take, in bytes, with room for some data."""
+SPARE_NODES = 4
+"""For the template, and for nodes that are added."""
+
 PATIENCE = 20.0
 POLL_INTERVAL = 0.02
 
@@ -77,7 +82,7 @@ class Cluster:
     dbname: str
     """A database, on every node: nodes share no data."""
     directory: Path
-    """Where all files are."""
+    """Where all files are: in memory (/dev/shm) if there is room."""
 
     def __init__(
         self,
@@ -105,7 +110,8 @@ class Cluster:
         for host in hosts:
             require_free(host, 0)
         self.port = free_port(*dict.fromkeys(hosts)) if port is None else port
-        self._installation = Installation(binaries, "n999/.s.PGSQL.65535")
+        space = NODE_SPACE * (len(specs) + SPARE_NODES)
+        self._installation = Installation(binaries, "n999/.s.PGSQL.65535", space)
         self.directory = self._installation.folder
         atexit.register(self.stop)
         try:

@@ -183,8 +183,13 @@ def _signal(pid: int, kind: signal.Signals) -> None:
 
 
 def _exists(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended unnoticed does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    try:
+        stat = Path("/proc", str(pid), "stat").read_text("utf-8", "replace")
+    except OSError:
+        return not Path("/proc/self/stat").exists()
+    return stat.rpartition(")")[2].split()[0] != "Z"
