@@ -49,6 +49,9 @@ pub enum Error {
     /// None of the hosts could be connected to: what happened at each.
     #[error("{}", describe_attempts(.0))]
     Connect(Vec<Attempt>),
+    /// There is no node of a cluster to connect to.
+    #[error(transparent)]
+    Cluster(#[from] psycoxide_cluster::Error),
     /// The connection was closed by us.
     #[error("the connection is closed")]
     Closed,

@@ -7,6 +7,7 @@
 //!
 //! It knows no values: parameters come encoded and rows go out as they came.
 
+pub mod cluster;
 pub mod operations;
 
 mod connection;

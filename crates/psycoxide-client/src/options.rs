@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use psycoxide_cluster::Endpoint;
 use psycoxide_connection::auth::{
     AuthOptions, Authenticator, ChannelBinding, NONCE_LENGTH, Password, RequireAuth, ScramKeyCache,
     TlsBinding,
@@ -17,6 +18,7 @@ use psycoxide_transport::tls::{
 };
 use psycoxide_transport::{SocketOptions, Stream, TlsConnector};
 
+use crate::cluster::ClusterOptions;
 use crate::error::Error;
 use crate::operations::session_attrs::SessionAttrs;
 use crate::place::Place;
@@ -49,7 +51,9 @@ pub struct HostOptions {
     pub port: u16,
     /// Where the port comes from, for messages.
     pub port_origin: String,
-    password: Option<Password>,
+    /// The name the server's certificate has to be for, if it is not the host's.
+    pub tls_name: Option<String>,
+    pub(crate) password: Option<Password>,
 }
 
 impl fmt::Debug for HostOptions {
@@ -92,6 +96,8 @@ pub struct ConnectOptions {
     require_auth: RequireAuth,
     /// libpq's load balancing: try the hosts in random order.
     pub shuffle: bool,
+    /// How connections spread over the nodes of a cluster, if they do.
+    pub(crate) cluster: Option<ClusterOptions>,
 }
 
 impl ConnectOptions {
@@ -162,6 +168,18 @@ impl ConnectOptions {
                 .parse()
                 .map_err(|_| Error::Misuse("require_auth is not understood"))?,
             shuffle: config.load_balance_hosts == config::LoadBalanceHosts::Random,
+            cluster: ClusterOptions::new(config),
+        })
+    }
+
+    /// The same for who asks for the cluster itself: `load_balance` is taken to be on.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_cluster(config: &Config) -> Result<ConnectOptions, Error> {
+        Ok(ConnectOptions {
+            cluster: Some(ClusterOptions::always(config)),
+            ..ConnectOptions::new(config)?
         })
     }
 
@@ -179,12 +197,14 @@ impl ConnectOptions {
     }
 
     /// The password for this host and port, if there is one.
-    pub fn password_of(&self, name: &str, port: u16) -> Option<&[u8]> {
-        let host = self
-            .hosts
-            .iter()
-            .find(|host| host.name == name && host.port == port)?;
-        Some(host.password.as_ref()?.reveal())
+    pub fn password_of(&self, name: &str, port: u16) -> Option<Password> {
+        let mut hosts = self.hosts.iter();
+        let known = hosts.find(|host| host.name == name && host.port == port);
+        if let (None, Some(cluster)) = (known, &self.cluster) {
+            let node = Endpoint::new(name, port);
+            return cluster.host(&node, &self.hosts).password;
+        }
+        known?.password.clone()
     }
 
     /// The order in which to try the hosts; `random` gives numbers for a shuffle.
@@ -257,6 +277,7 @@ fn host_options(spec: &HostSpec) -> HostOptions {
         address,
         port: spec.port,
         port_origin: origin(spec.port_origin),
+        tls_name: None,
         password: spec
             .password
             .as_ref()

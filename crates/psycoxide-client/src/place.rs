@@ -28,6 +28,8 @@ pub struct Place {
     pub connector: Option<TlsConnector>,
     /// TLS begins at once, without asking first.
     pub direct_tls: bool,
+    /// The name that the server's certificate has to be for, if it is not the host's.
+    pub tls_name: Option<String>,
 }
 
 impl Place {
@@ -43,6 +45,7 @@ impl Place {
             socket: SocketOptions::default(),
             connector: None,
             direct_tls: false,
+            tls_name: None,
         }
     }
 
@@ -53,7 +56,7 @@ impl Place {
 
     /// The name that the server's certificate has to be for.
     pub fn server_name(&self) -> &str {
-        &self.host
+        self.tls_name.as_deref().unwrap_or(&self.host)
     }
 
     /// Whether it is a unix socket.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use psycoxide_client::Error;
 use psycoxide_client::operations::Wait;
-use psycoxide_client::operations::connect::{Connect, ConnectStep};
+use psycoxide_client::operations::connect::{Connect, ConnectStep, Steps};
 use psycoxide_testkit::{Script, Server, backend};
 
 use support::{at, connect, connect_with, options, ready, tags};

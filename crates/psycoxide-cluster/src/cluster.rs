@@ -2,7 +2,8 @@
 //!
 //! Everything here takes the lock once, for microseconds. Wakers are called after it is released.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -26,7 +27,11 @@ use crate::{ClusterKey, Endpoint};
 pub struct Cluster {
     process: ProcessId,
     state: ForkLocal<State>,
+    attachment: OnceLock<Attachment>,
 }
+
+/// What a cluster's user keeps with it.
+pub type Attachment = Arc<dyn Any + Send + Sync>;
 
 /// Stands for a refresh that somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +42,18 @@ impl Cluster {
         Self {
             process,
             state: ForkLocal::new(),
+            attachment: OnceLock::new(),
         }
+    }
+
+    /// Keeps something with the cluster, once; nothing of it is used here.
+    pub fn attach(&self, attachment: Attachment) {
+        let _ = self.attachment.set(attachment);
+    }
+
+    /// What was [attached](Self::attach).
+    pub fn attachment(&self) -> Option<&Attachment> {
+        self.attachment.get()
     }
 
     pub(crate) fn process(&self) -> u32 {

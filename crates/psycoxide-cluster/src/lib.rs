@@ -111,7 +111,7 @@ use std::time::Duration;
 pub use bootstrap::{Bootstrap, BootstrapTurn, Entry};
 pub use breaker::{BreakerState, SOFT_PENALTY};
 pub use budget::attempt_share;
-pub use cluster::{Cluster, RefreshTicket};
+pub use cluster::{Attachment, Cluster, RefreshTicket};
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use events::{Event, EventKind, Events};

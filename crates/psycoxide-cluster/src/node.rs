@@ -16,6 +16,13 @@ use crate::options::Options;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(crate) u64);
 
+impl NodeId {
+    /// The number.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// What a node may be used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NodeType {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::options::options_of;
 use crate::settings::{Origin, Settings};
-use crate::{ClusterConfig, ConninfoOption, Profile, Secret, Warning};
+use crate::{ClusterConfig, ConninfoOption, Passwords, Profile, Secret, Warning};
 
 pub use auth::{AuthMethod, ChannelBinding, OAuth, RequireAuth, ScramKey};
 pub use hosts::{Host, HostAddress, HostSpec};
@@ -91,6 +91,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// Server settings from `PGDATESTYLE`, `PGTZ` and `PGGEQO`, by the server's names.
     pub session_defaults: Vec<(&'static str, String)>,
+    /// Where passwords come from, for hosts that become known later: the nodes of a cluster.
+    pub passwords: Passwords,
     /// What was odd but does not stop the connection.
     pub warnings: Vec<Warning>,
     /// The defaults that were applied.

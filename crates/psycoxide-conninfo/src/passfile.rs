@@ -4,6 +4,7 @@
 //! when its password is empty. Manual:
 //! [The Password File](https://www.postgresql.org/docs/18/libpq-pgpass.html).
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use crate::environment::{Environment, FileKind};
 use crate::{Secret, Warning};
 
 /// A password file that may be used.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Passfile {
     path: PathBuf,
     content: Zeroizing<Vec<u8>>,
@@ -25,6 +27,12 @@ pub(crate) struct Key<'a> {
     pub(crate) port: u16,
     pub(crate) dbname: &'a str,
     pub(crate) user: &'a str,
+}
+
+impl fmt::Debug for Passfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Passfile").field(&self.path).finish()
+    }
 }
 
 impl Passfile {

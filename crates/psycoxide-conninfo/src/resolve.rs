@@ -12,10 +12,10 @@ use crate::config::{
 use crate::config::{
     Replication, client_encoding, connect_timeout, session_defaults, tcp_user_timeout,
 };
-use crate::passfile::{Key, Passfile};
+use crate::passwords::Passwords;
 use crate::settings::{BadService, Origin, Settings, gather};
 use crate::value::flag;
-use crate::{ClusterConfig, Environment, Error, Parameters, Profile, Secret, Warning};
+use crate::{ClusterConfig, Environment, Error, Parameters, Profile};
 
 /// Completes the parameters from service file, environment and defaults, and validates them.
 ///
@@ -107,6 +107,7 @@ pub fn resolve(
         passfile,
         cluster,
         session_defaults: session_defaults(environment)?,
+        passwords: Passwords::default(),
         warnings: Vec::new(),
         profile,
         user,
@@ -118,19 +119,13 @@ pub fn resolve(
     let source = Passwords::of(&config, environment, &mut warnings);
     for host in &mut hosts {
         let name = password_host(&host.host, &socket_directory);
-        let key = Key {
-            host: name,
-            port: host.port,
-            dbname: &config.dbname,
-            user: &config.user,
-        };
-        let found = source.find(key, &mut warnings);
+        let found = source.look_up(name, host.port, &mut warnings);
         (host.password, host.password_origin) = match found {
             Some((password, origin)) => (Some(password), Some(origin)),
             None => (None, None),
         };
     }
-    drop(source);
+    config.passwords = source;
     config.hosts = hosts;
     config.warnings = warnings;
     Ok(config)
@@ -173,55 +168,12 @@ fn user(
     }
 }
 
-/// Where the hosts' passwords come from.
-enum Passwords {
-    /// One password for all.
-    Same(Secret, Origin),
-    /// Each host's own, or a default.
-    Own {
-        passfile: Option<Passfile>,
-        default: Option<Secret>,
-    },
-}
-
-impl Passwords {
-    fn of(config: &Config, environment: &dyn Environment, warnings: &mut Vec<Warning>) -> Self {
-        if let Some(setting) = config.settings.filled("password") {
-            return Self::Same(Secret::new(setting.value.as_str()), setting.origin);
-        }
-        let passfile = config
-            .passfile
-            .as_ref()
-            .and_then(|path| Passfile::load(path, environment, warnings));
-        // Somebody who says the password is empty does not want ours, and ours is for our user only.
-        let silent = config.settings.get("password").is_none();
-        let default = config
-            .profile
-            .password()
-            .filter(|_| silent && config.user_origin == Origin::Default);
-        Self::Own {
-            passfile,
-            default: default.map(Secret::from),
-        }
-    }
-
-    fn find(&self, key: Key<'_>, warnings: &mut Vec<Warning>) -> Option<(Secret, Origin)> {
-        match self {
-            Self::Same(password, origin) => Some((password.clone(), *origin)),
-            Self::Own { passfile, default } => passfile
-                .as_ref()
-                .and_then(|file| file.find(key, warnings))
-                .map(|password| (password, Origin::Passfile))
-                .or_else(|| default.clone().map(|password| (password, Origin::Default))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Secret;
     use crate::environment::Fixed;
 
     fn resolved(text: &str, environment: &Fixed, profile: Profile) -> Config {

@@ -6,18 +6,16 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use psycoxide_client::operations::connect::{Connect, ConnectStep};
+use psycoxide_client::operations::connect::{Answer, Connect, ConnectStep, Steps};
 use psycoxide_client::{BLOCKING_INTERVAL, ConnectOptions, Connection, Error, PgConn};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::cluster::log;
 use crate::conninfo;
 use crate::error;
 use crate::pq::pgconn::PGconn;
 use crate::shared::Shared;
-
-/// What the resolver answered, if it did in time.
-pub type Resolved = Option<io::Result<Vec<SocketAddr>>>;
 
 /// An attempt to connect: `Connector(parameters, asynchronous)`.
 #[pyclass(frozen, module = "psycoxide._core")]
@@ -35,7 +33,7 @@ impl Connector {
         Ok(PGconn::new(shared, self.options.clone()))
     }
 
-    fn step(&self, resolved: Resolved) -> Result<ConnectStep, Error> {
+    fn step(&self, resolved: Answer) -> Result<ConnectStep, Error> {
         let mut connect = self.connect.lock().unwrap_or_else(PoisonError::into_inner);
         connect.step(Instant::now(), resolved)
     }
@@ -64,9 +62,11 @@ impl Connector {
 
     /// Connects in this thread, with the interpreter released while waiting.
     fn run(&self, py: Python<'_>) -> PyResult<PGconn> {
-        run(py, &self.connect)?
-            .and_then(|pgconn| self.finish(pgconn))
-            .map_err(|error| error::connecting(py, error))
+        let made = run(py, &self.connect)?
+            .and_then(|pgconn| self.finish(*pgconn))
+            .map_err(|error| error::connecting(py, error));
+        log::write(py);
+        made
     }
 
     /// One step, for an event loop. Returns a `PGconn`; or `(fd, read, write, seconds)` to wait
@@ -79,30 +79,42 @@ impl Connector {
         resolved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let resolved = resolved.map(addresses).transpose()?;
-        let step = self
-            .step(resolved)
-            .map_err(|error| error::connecting(py, error))?;
-        match step {
-            ConnectStep::Done(pgconn) => {
-                let pgconn = self
-                    .finish(*pgconn)
-                    .map_err(|error| error::connecting(py, error))?;
-                Ok(Bound::new(py, pgconn)?.into_any())
-            }
-            ConnectStep::Io(fd, wait, deadline) => {
-                let left = until(deadline).map(|left| left.as_secs_f64());
-                Ok((fd, wait.read, wait.write, left)
-                    .into_pyobject(py)?
-                    .into_any())
-            }
-            ConnectStep::Resolve {
-                host,
-                port,
-                deadline,
-            } => {
-                let left = until(deadline).map(|left| left.as_secs_f64());
-                Ok((host, port, left).into_pyobject(py)?.into_any())
-            }
+        let step = self.step(resolved);
+        log::write(py);
+        to_python(py, step, |pgconn| self.finish(*pgconn))
+    }
+}
+
+/// A step as Python waits for it: `(fd, read, write, seconds)`, `(host, port, seconds)` or what is
+/// made of the output.
+///
+/// # Errors
+/// What connecting fails with.
+pub fn to_python<'py, T, C>(
+    py: Python<'py>,
+    step: Result<ConnectStep<T>, Error>,
+    finish: impl FnOnce(T) -> Result<C, Error>,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    C: pyo3::PyClass + Into<PyClassInitializer<C>>,
+{
+    match step.map_err(|error| error::connecting(py, error))? {
+        ConnectStep::Done(output) => {
+            let made = finish(output).map_err(|error| error::connecting(py, error))?;
+            Ok(Bound::new(py, made)?.into_any())
+        }
+        ConnectStep::Io(fd, wait, deadline) => {
+            let left = until(deadline).map(|left| left.as_secs_f64());
+            let wait = (fd, wait.read, wait.write, left);
+            Ok(wait.into_pyobject(py)?.into_any())
+        }
+        ConnectStep::Resolve {
+            host,
+            port,
+            deadline,
+        } => {
+            let left = until(deadline).map(|left| left.as_secs_f64());
+            Ok((host, port, left).into_pyobject(py)?.into_any())
         }
     }
 }
@@ -111,7 +123,10 @@ impl Connector {
 ///
 /// # Errors
 /// What a signal handler raises; the inner error tells why there is no connection.
-pub fn run(py: Python<'_>, connect: &Mutex<Connect>) -> PyResult<Result<PgConn, Error>> {
+pub fn run<S>(py: Python<'_>, connect: &Mutex<S>) -> PyResult<Result<S::Output, Error>>
+where
+    S: Steps + Send,
+{
     let lock = || connect.lock().unwrap_or_else(PoisonError::into_inner);
     let mut resolved = None;
     loop {
@@ -120,7 +135,7 @@ pub fn run(py: Python<'_>, connect: &Mutex<Connect>) -> PyResult<Result<PgConn, 
             Err(error) => return Ok(Err(error)),
         };
         match step {
-            ConnectStep::Done(pgconn) => return Ok(Ok(*pgconn)),
+            ConnectStep::Done(output) => return Ok(Ok(output)),
             ConnectStep::Io(_, wait, deadline) => {
                 let left = until(deadline).unwrap_or(BLOCKING_INTERVAL);
                 let waited = py.detach(|| lock().wait(wait, Some(left.min(BLOCKING_INTERVAL))));
@@ -157,7 +172,7 @@ pub fn resolve(
     host: String,
     port: u16,
     deadline: Option<Instant>,
-) -> PyResult<Resolved> {
+) -> PyResult<Answer> {
     let (sender, receiver) = channel();
     let receiver = Mutex::new(receiver);
     std::thread::spawn(move || {
@@ -190,7 +205,10 @@ pub fn resolve(
 }
 
 /// The answer of an event loop's resolver: `[(address, port), …]` or an exception.
-fn addresses(answer: &Bound<'_, PyAny>) -> PyResult<io::Result<Vec<SocketAddr>>> {
+///
+/// # Errors
+/// When it is neither.
+pub fn addresses(answer: &Bound<'_, PyAny>) -> PyResult<io::Result<Vec<SocketAddr>>> {
     if answer.is_instance_of::<pyo3::exceptions::PyBaseException>() {
         return Ok(Err(io::Error::other(answer.str()?.to_string())));
     }

@@ -4,11 +4,13 @@
 //! - `operation`, `driver`, `event_loop`: who runs operations, in a thread or on an event loop;
 //! - `pipeline`, `command`: operations of connections;
 //! - `shared`, `turn`, `fork`, `news`: one connection and the objects that share it;
+//! - `cluster`: what is known of the nodes connected to;
 //! - `adapt`: values; `pq`: the low level with libpq's names; `conninfo`; `sql`;
 //! - `error`: the one place that makes the package's exceptions;
 //! - `raw`: the only unsafe code.
 
 pub mod adapt;
+pub mod cluster;
 pub mod command;
 pub mod connect;
 pub mod connection;
@@ -35,6 +37,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     adapt::register(module.py(), module)?;
+    cluster::register(module)?;
     conninfo::register(module)?;
     fork::register(module)?;
     sql::register(module)?;

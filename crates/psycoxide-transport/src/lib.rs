@@ -27,6 +27,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod bell;
+mod local;
 pub mod poll;
 pub mod resolve;
 mod stream;
@@ -35,6 +37,8 @@ pub mod tls;
 mod unix;
 pub mod verify;
 
+pub use bell::Bell;
+pub use local::is_local;
 pub use stream::{Stream, Target};
 pub use tcp::SocketOptions;
 pub use tls::{Handshake, TlsConfig, TlsConnector, TlsError, TlsInfo};

@@ -5,6 +5,8 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// All addresses of `name`, in the order the system prefers them, without repetition.
 ///
@@ -31,6 +33,29 @@ pub fn resolve(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
+/// The same within a time, in a thread of its own; `None` when the time is over.
+pub fn resolve_within(
+    name: &str,
+    port: u16,
+    limit: Duration,
+) -> Option<io::Result<Vec<SocketAddr>>> {
+    let (sender, receiver) = channel();
+    let name = name.to_owned();
+    let resolver = std::thread::Builder::new().name("psycoxide-resolve".to_owned());
+    let spawned = resolver.spawn(move || {
+        // Nobody may be waiting any more.
+        let _ = sender.send(resolve(&name, port));
+    });
+    if let Err(error) = spawned {
+        return Some(Err(error));
+    }
+    match receiver.recv_timeout(limit) {
+        Ok(answer) => Some(answer),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => Some(Err(io::Error::other("the resolver failed"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +76,14 @@ mod tests {
         let mut unique = addresses.clone();
         unique.dedup();
         assert_eq!(unique, addresses);
+    }
+
+    #[test]
+    fn within_a_time() {
+        let limit = Duration::from_secs(20);
+        let addresses = resolve_within("127.0.0.1", 5, limit).unwrap().unwrap();
+        assert_eq!(addresses, ["127.0.0.1:5".parse().unwrap()]);
+        assert!(resolve_within("127.0.0.1", 5, Duration::ZERO).is_none_or(|it| it.is_ok()));
     }
 
     #[test]

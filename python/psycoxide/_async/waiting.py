@@ -24,21 +24,7 @@ async def connect(parameters: dict[str, Any]) -> PGconn:
     # return _core.Connector(parameters, False).run()
     # unasync: end
     # unasync: remove
-    # Imported here: a program without asyncio shall not pay for it.
-    import asyncio
-
-    connector = _core.Connector(parameters, True)
-    loop = asyncio.get_running_loop()
-    answer: object = None
-    while True:
-        step = connector.step(answer)
-        answer = None
-        if not isinstance(step, tuple):
-            return step
-        if len(step) == 4:
-            await _wait_for_socket(loop, *step)
-        else:
-            answer = await _resolve(loop, *step)
+    return await run_steps(_core.Connector(parameters, True))
     # unasync: end
 
 
@@ -54,6 +40,24 @@ async def cancel(pgconn: PGconn, timeout: float) -> None:
     import asyncio
 
     await asyncio.get_running_loop().run_in_executor(None, pgconn._cancel, timeout)
+
+
+async def run_steps(connector: Any) -> Any:
+    """Run what connects, a `Connector` or a `ClusterFinder`, to its end."""
+    # Imported here: a program without asyncio shall not pay for it.
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    answer: object = None
+    while True:
+        step = connector.step(answer)
+        answer = None
+        if not isinstance(step, tuple):
+            return step
+        if len(step) == 4:
+            await _wait_for_socket(loop, *step)
+        else:
+            answer = await _resolve(loop, *step)
 
 
 async def _wait_for_socket(

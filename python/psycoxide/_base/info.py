@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from ..cluster import Cluster, Node
     from ..pq import ConnStatus, PGconn, PipelineStatus, TransactionStatus
 
 
@@ -45,6 +46,24 @@ class ConnectionInfo:
     def port(self) -> int:
         """The port."""
         return int(self.pgconn.port)
+
+    @property
+    def node(self) -> Node | None:
+        """The node of the cluster that the connection was spread to, as it was at that moment.
+
+        `None` if `load_balance` is off. It stays when the connection is closed.
+        """
+        from ..cluster import _node_of
+
+        return _node_of(self.pgconn._node)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that :attr:`node` belongs to, see :mod:`psycoxide.cluster`."""
+        from ..cluster import Cluster
+
+        handle = self.pgconn._cluster
+        return None if handle is None else Cluster(handle)
 
     @property
     def dbname(self) -> str:

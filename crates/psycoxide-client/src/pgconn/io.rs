@@ -171,6 +171,9 @@ impl PgConn {
                 Ok(_) | Err(_) if received > 0 => break,
                 end => {
                     self.stream = None;
+                    if let Some(member) = &mut self.member {
+                        member.lost();
+                    }
                     self.hangup = self.send_error.take().or(end.err());
                     // What is left are results, and maybe the server's last words: they come first.
                     return Err(

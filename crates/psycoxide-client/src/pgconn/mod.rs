@@ -21,6 +21,7 @@ use psycoxide_protocol::TransactionStatus;
 use psycoxide_protocol::backend::ErrorFields;
 use psycoxide_transport::{Stream, TlsInfo};
 
+use crate::cluster::Member;
 use crate::error::Error;
 use crate::operations::cancel::CancelTarget;
 use crate::place::Place;
@@ -71,6 +72,8 @@ pub struct PgConn {
     settings_version: u64,
     /// Keeps the messages, while somebody traces them.
     tracer: Option<Box<Tracer>>,
+    /// Its place at the node of a cluster.
+    member: Option<Box<Member>>,
 }
 
 impl PgConn {
@@ -88,6 +91,7 @@ impl PgConn {
             notifications: Vec::new(),
             settings_version: 1,
             tracer: None,
+            member: None,
         }
     }
 
@@ -108,6 +112,7 @@ impl PgConn {
             notifications: Vec::new(),
             settings_version: 0,
             tracer: None,
+            member: None,
         }
     }
 
@@ -140,6 +145,16 @@ impl PgConn {
     /// Whether the connection can be used.
     pub fn is_open(&self) -> bool {
         self.stream.is_some()
+    }
+
+    /// The connection leads to the node of a cluster.
+    pub(crate) fn join(&mut self, member: Member) {
+        self.member = Some(Box::new(member));
+    }
+
+    /// Its place at the node of a cluster, if it was spread to one; known also after the end.
+    pub fn member(&self) -> Option<&Member> {
+        self.member.as_deref()
     }
 
     /// Where the connection leads.
@@ -221,6 +236,9 @@ impl PgConn {
                 stream.close_notify();
             }
         }
+        if let Some(member) = &mut self.member {
+            member.closed();
+        }
         self.lose();
     }
 
@@ -228,5 +246,8 @@ impl PgConn {
     pub fn lose(&mut self) {
         self.machine.close();
         self.stream = None;
+        if let Some(member) = &mut self.member {
+            member.lost();
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_client::operations::connect::{Connect, ConnectStep};
+use psycoxide_client::operations::connect::{Connect, ConnectStep, Steps};
 use psycoxide_client::operations::execute::{Execute, Parameters, Request};
 use psycoxide_client::operations::{Operation, Step};
 use psycoxide_client::{ConnectOptions, Connection, Error, PgConn, Query};

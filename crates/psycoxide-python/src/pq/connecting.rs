@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use psycoxide_client::operations::connect::{Connect, ConnectStep};
+use psycoxide_client::operations::connect::{Connect, ConnectStep, Steps};
 use psycoxide_client::{ConnectOptions, Error, PgConn};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -15,6 +15,7 @@ use pyo3::types::PyType;
 
 use super::enums;
 use super::pgconn::PGconn;
+use crate::cluster::log;
 use crate::connect::{random, resolve, run};
 use crate::conninfo;
 use crate::error::{self, OperationalError};
@@ -85,7 +86,7 @@ impl PGconn {
             return Ok(());
         };
         let made = run(py, &Mutex::new(connect))?;
-        self.settle(py, made);
+        self.settle(py, made.map(|pgconn| *pgconn));
         Ok(())
     }
 
@@ -148,6 +149,7 @@ impl PGconn {
             pgconn.set_blocking(!self.shared.is_asynchronous())?;
             Ok(pgconn)
         });
+        log::write(py);
         match made {
             Ok(pgconn) => {
                 self.forget_errors();

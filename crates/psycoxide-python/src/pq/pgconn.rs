@@ -15,6 +15,8 @@ use super::connecting::Attempt;
 use super::enums;
 use super::message;
 use crate::adapt::session::SessionRef;
+use crate::cluster::handle::{ClusterHandle, NodeTuple, node_tuple};
+use crate::cluster::log;
 use crate::command;
 use crate::conninfo;
 use crate::driver;
@@ -255,7 +257,8 @@ impl PGconn {
         let Place { host, port, .. } = self.place(py);
         let options = self.options.as_ref();
         let password = options.and_then(|options| options.password_of(&host, port));
-        Ok(PyBytes::new(py, password.unwrap_or_default()))
+        let revealed = password.as_ref().map(|password| password.reveal());
+        Ok(PyBytes::new(py, revealed.unwrap_or_default()))
     }
 
     /// The host connected to: its name, address, or the directory of its unix socket.
@@ -268,6 +271,25 @@ impl PGconn {
             _ => place.host,
         };
         Ok(Self::bytes(py, &host))
+    }
+
+    /// The node of the cluster that the connection was spread to, a tuple; also after the end.
+    #[getter]
+    fn _node(&self, py: Python<'_>) -> Option<NodeTuple> {
+        self.shared.with(py, |connection| {
+            let member = connection.pgconn.member()?;
+            Some(node_tuple(member.node()))
+        })
+    }
+
+    /// The cluster of that node.
+    #[getter]
+    fn _cluster(&self, py: Python<'_>) -> Option<ClusterHandle> {
+        let cluster = self.shared.with(py, |connection| {
+            let member = connection.pgconn.member()?;
+            member.cluster()
+        });
+        cluster.map(ClusterHandle::new)
     }
 
     /// The address connected to; empty for a unix socket.
@@ -462,7 +484,9 @@ impl PGconn {
     /// Closes the connection.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         self.give_up_attempt();
-        event_loop::close(py, &self.shared, || self.shared.close(py))
+        let closed = event_loop::close(py, &self.shared, || self.shared.close(py));
+        log::write(py);
+        closed
     }
 
     /// Gives the connection up without a word to the server.

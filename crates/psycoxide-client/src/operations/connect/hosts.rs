@@ -1,4 +1,5 @@
-//! Connecting: one host after the other, each of its addresses, with as much TLS as is wanted.
+//! Connecting to a list of hosts: one after the other, each of its addresses, with as much TLS as is
+//! wanted.
 //!
 //! Nothing of one attempt is used for another: address, TLS state and password belong to the host
 //! they were configured for. What the clock says and what a name resolves to come from the caller.
@@ -7,7 +8,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,31 +16,14 @@ use psycoxide_connection::{Event, Machine, StartupOptions};
 use psycoxide_transport::tls::SslMode;
 use psycoxide_transport::{Stream, Target};
 
-use super::open::{Encryption, Open};
-use super::session_attrs::{SessionAttrs, Verdict};
-use super::{Step, Wait, exchange};
+use super::super::open::{Encryption, Open};
+use super::super::session_attrs::{SessionAttrs, Verdict};
+use super::super::{Step, Wait, exchange};
+use super::{Answer, ConnectStep, Steps};
 use crate::error::{Attempt, Error};
 use crate::options::{ConnectOptions, HostAddress, HostOptions};
 use crate::pgconn::PgConn;
 use crate::place::Place;
-
-/// What a step of [`Connect`] came to.
-#[derive(Debug)]
-pub enum ConnectStep {
-    /// Wait for the socket, until the deadline at most; then call again, whatever happened.
-    Io(RawFd, Wait, Option<Instant>),
-    /// Resolve this host and give the answer to the next step.
-    Resolve {
-        /// The name.
-        host: String,
-        /// The port, for the addresses that result.
-        port: u16,
-        /// Until when.
-        deadline: Option<Instant>,
-    },
-    /// Connected.
-    Done(Box<PgConn>),
-}
 
 /// What is being done at the present address.
 #[derive(Debug)]
@@ -59,10 +42,24 @@ enum Phase {
     Asking(Box<PgConn>, Option<bool>),
 }
 
+/// In what a connection differs from the one its options describe.
+#[derive(Debug, Default)]
+pub(crate) struct Variation {
+    /// Other hosts than the configured ones.
+    pub(crate) hosts: Option<Vec<HostOptions>>,
+    /// All attempts share the time until then; otherwise each has the whole `connect_timeout`.
+    pub(crate) deadline: Option<Instant>,
+    /// Another kind of server.
+    pub(crate) session_attrs: Option<SessionAttrs>,
+    /// Other parameters for the server.
+    pub(crate) startup_parameters: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+}
+
 /// Connects to the first host that lets us in.
 #[derive(Debug)]
-pub struct Connect {
+pub(crate) struct ConnectHosts {
     options: Arc<ConnectOptions>,
+    variation: Variation,
     /// The hosts not tried yet, as indices.
     hosts: VecDeque<usize>,
     host: usize,
@@ -74,17 +71,24 @@ pub struct Connect {
     /// The kind of server wanted now; less is wanted of the second round of `prefer-standby`.
     session_attrs: SessionAttrs,
     order: Vec<usize>,
+    /// The end of the present attempt, and how long it may take.
     deadline: Option<Instant>,
+    allowance: Duration,
     attempts: Vec<Attempt>,
 }
 
-impl Connect {
+impl ConnectHosts {
     /// The operation that connects. `order`: the hosts in the order in which to try them.
-    pub fn new(options: Arc<ConnectOptions>, order: impl IntoIterator<Item = usize>) -> Connect {
+    pub(crate) fn new(
+        options: Arc<ConnectOptions>,
+        order: impl IntoIterator<Item = usize>,
+        variation: Variation,
+    ) -> ConnectHosts {
         let order: Vec<usize> = order.into_iter().collect();
-        Connect {
-            session_attrs: options.session_attrs,
+        ConnectHosts {
+            session_attrs: variation.session_attrs.unwrap_or(options.session_attrs),
             options,
+            variation,
             hosts: order.iter().copied().collect(),
             order,
             host: 0,
@@ -94,50 +98,30 @@ impl Connect {
             encryption: Encryption::Plain,
             phase: Phase::Next,
             deadline: None,
+            allowance: Duration::ZERO,
             attempts: Vec::new(),
         }
     }
 
-    /// Does all that can be done now. `resolved`: the answer, if the last step asked for one.
-    ///
-    /// # Errors
-    /// [`Error::Connect`] with all attempts, when there is nothing left to try.
-    pub fn step(
-        &mut self,
-        now: Instant,
-        mut resolved: Option<io::Result<Vec<SocketAddr>>>,
-    ) -> Result<ConnectStep, Error> {
-        loop {
-            let step = self.advance(now, &mut resolved);
-            match step {
-                Ok(Some(step)) => return Ok(step),
-                Ok(None) => {}
-                Err(error) => self.failed(error)?,
-            }
-        }
-    }
-
-    /// Waits for the socket; see [`PgConn::wait`].
-    ///
-    /// # Errors
-    /// When there is no socket.
-    pub fn wait(&self, wait: Wait, timeout: Option<Duration>) -> Result<(), Error> {
-        match &self.phase {
-            Phase::Opening(open) => open.wait(wait, timeout),
-            Phase::Starting { pgconn, .. } | Phase::Asking(pgconn, _) => pgconn.wait(wait, timeout),
-            Phase::Next | Phase::Resolving => Err(Error::Closed),
-        }
+    /// The operation that connects to one host, different from the options as `variation` says.
+    pub(crate) fn one(
+        options: Arc<ConnectOptions>,
+        host: HostOptions,
+        variation: Variation,
+    ) -> ConnectHosts {
+        let hosts = Some(vec![host]);
+        ConnectHosts::new(options, [0], Variation { hosts, ..variation })
     }
 
     fn advance(
         &mut self,
         now: Instant,
-        resolved: &mut Option<io::Result<Vec<SocketAddr>>>,
+        resolved: &mut Answer,
     ) -> Result<Option<ConnectStep>, Error> {
         if !matches!(self.phase, Phase::Next) && self.deadline.is_some_and(|end| now >= end) {
             return Err(Error::Timeout {
                 doing: "connecting",
-                after: self.allowance(),
+                after: self.allowance,
             });
         }
         match &mut self.phase {
@@ -234,6 +218,9 @@ impl Connect {
 
     /// Begins the next attempt: the same address with less TLS, another address, another host.
     fn next_attempt(&mut self, now: Instant) -> Result<Option<ConnectStep>, Error> {
+        if self.variation.deadline.is_some_and(|end| now >= end) && !self.attempts.is_empty() {
+            return Err(Error::Connect(Vec::new()));
+        }
         if let (Some(encryption), Some(target)) = (self.plan.pop_front(), self.target.clone()) {
             return self.open(now, target, encryption);
         }
@@ -267,7 +254,7 @@ impl Connect {
             }
             HostAddress::Name(_) => {
                 self.phase = Phase::Resolving;
-                self.deadline = self.options.connect_timeout.map(|timeout| now + timeout);
+                self.start_clock(now);
             }
         }
         Ok(None)
@@ -280,12 +267,26 @@ impl Connect {
         encryption: Encryption,
     ) -> Result<Option<ConnectStep>, Error> {
         self.encryption = encryption;
-        self.deadline = self.options.connect_timeout.map(|timeout| now + timeout);
+        self.start_clock(now);
         // So that a connector that cannot be made is told of with the place.
         self.target = Some(target);
         let place = self.place(encryption != Encryption::Plain)?;
         self.phase = Phase::Opening(Box::new(Open::new(place, encryption)));
         Ok(None)
+    }
+
+    /// Gives the attempt that begins its time.
+    fn start_clock(&mut self, now: Instant) {
+        let timeout = match self.variation.deadline {
+            None => self.options.connect_timeout,
+            Some(end) => {
+                let left = end.saturating_duration_since(now);
+                let places = 1 + self.addresses.len() + self.hosts.len();
+                Some(psycoxide_cluster::attempt_share(left, places))
+            }
+        };
+        self.deadline = timeout.map(|timeout| now + timeout);
+        self.allowance = timeout.unwrap_or_default();
     }
 
     fn start(&self, stream: Stream, place: Place) -> Result<PgConn, Error> {
@@ -301,7 +302,10 @@ impl Connect {
         let authenticator: Authenticator = options.authenticator(host, end_point)?;
         let mut machine = Machine::default();
         let startup = StartupOptions {
-            parameters: options.startup_parameters.clone(),
+            parameters: match &self.variation.startup_parameters {
+                Some(parameters) => parameters.clone(),
+                None => options.startup_parameters.clone(),
+            },
             protocol_minor: options.protocol_minor,
             minimum_protocol_minor: options.minimum_protocol_minor,
         };
@@ -365,14 +369,11 @@ impl Connect {
     }
 
     fn host_options(&self) -> Result<&HostOptions, Error> {
-        self.options
-            .hosts
+        let hosts = self.variation.hosts.as_ref();
+        hosts
+            .unwrap_or(&self.options.hosts)
             .get(self.host)
             .ok_or(Error::Misuse("there is no host to connect to"))
-    }
-
-    fn allowance(&self) -> Duration {
-        self.options.connect_timeout.unwrap_or_default()
     }
 
     fn place(&self, tls: bool) -> Result<Place, Error> {
@@ -400,6 +401,7 @@ impl Connect {
                 None
             },
             direct_tls: self.options.direct_tls,
+            tls_name: host.tls_name.clone(),
         })
     }
 
@@ -424,6 +426,29 @@ impl Connect {
             port: host.port,
             deadline,
         })
+    }
+}
+
+impl Steps for ConnectHosts {
+    type Output = Box<PgConn>;
+
+    fn step(&mut self, now: Instant, mut resolved: Answer) -> Result<ConnectStep, Error> {
+        loop {
+            let step = self.advance(now, &mut resolved);
+            match step {
+                Ok(Some(step)) => return Ok(step),
+                Ok(None) => {}
+                Err(error) => self.failed(error)?,
+            }
+        }
+    }
+
+    fn wait(&self, wait: Wait, timeout: Option<Duration>) -> Result<(), Error> {
+        match &self.phase {
+            Phase::Opening(open) => open.wait(wait, timeout),
+            Phase::Starting { pgconn, .. } | Phase::Asking(pgconn, _) => pgconn.wait(wait, timeout),
+            Phase::Next | Phase::Resolving => Err(Error::Closed),
+        }
     }
 }
 

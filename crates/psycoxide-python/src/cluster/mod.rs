@@ -1,0 +1,87 @@
+//! What Python sees of clusters: handles to look at them, and what finds them.
+//!
+//! `psycoxide.cluster` makes its objects of the tuples given here.
+
+pub mod handle;
+pub mod log;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use psycoxide_client::ConnectOptions;
+use psycoxide_client::cluster::{FindCluster, REGISTRY};
+use psycoxide_client::operations::connect::Steps;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::connect::{addresses, run, to_python};
+use crate::conninfo;
+use crate::error;
+use handle::{ClusterHandle, ClusterRefresh};
+
+/// Finds the cluster that parameters lead to, and asks for its nodes if they are not known:
+/// `ClusterFinder(parameters)`.
+#[pyclass(frozen, module = "psycoxide._core")]
+#[derive(Debug)]
+pub struct ClusterFinder(Mutex<FindCluster>);
+
+#[pymethods]
+impl ClusterFinder {
+    /// Checks the parameters (keyword to value); nothing is connected yet.
+    #[new]
+    fn new(parameters: &Bound<'_, PyDict>) -> PyResult<ClusterFinder> {
+        let py = parameters.py();
+        let config = conninfo::resolve(parameters)?;
+        for warning in &config.warnings {
+            conninfo::warn(py, &warning.to_string())?;
+        }
+        let options =
+            ConnectOptions::for_cluster(&config).map_err(|error| error::connecting(py, error))?;
+        Ok(ClusterFinder(Mutex::new(FindCluster::new(Arc::new(
+            options,
+        )))))
+    }
+
+    /// Finds it in this thread, with the interpreter released while waiting.
+    fn run(&self, py: Python<'_>) -> PyResult<ClusterHandle> {
+        let found = run(py, &self.0)?;
+        log::write(py);
+        found
+            .map(ClusterHandle::new)
+            .map_err(|error| error::connecting(py, error))
+    }
+
+    /// One step, for an event loop; see `Connector.step`.
+    #[pyo3(signature = (resolved=None))]
+    fn step<'py>(
+        &self,
+        py: Python<'py>,
+        resolved: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let resolved = resolved.map(addresses).transpose()?;
+        let mut find = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = find.step(Instant::now(), resolved);
+        drop(find);
+        log::write(py);
+        to_python(py, step, |cluster| Ok(ClusterHandle::new(cluster)))
+    }
+}
+
+/// The clusters of this process.
+#[pyfunction]
+fn known_clusters(py: Python<'_>) -> Vec<ClusterHandle> {
+    log::write(py);
+    let clusters = REGISTRY.clusters();
+    clusters.into_iter().map(ClusterHandle::new).collect()
+}
+
+/// Registers this module's classes and functions.
+///
+/// # Errors
+/// When Python refuses.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<ClusterFinder>()?;
+    module.add_class::<ClusterHandle>()?;
+    module.add_class::<ClusterRefresh>()?;
+    module.add_function(wrap_pyfunction!(known_clusters, module)?)
+}
