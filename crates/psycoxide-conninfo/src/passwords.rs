@@ -98,7 +98,6 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::environment::Fixed;
     use crate::{Parameters, Profile, resolve};
 

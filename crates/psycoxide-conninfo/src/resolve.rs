@@ -173,8 +173,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Secret;
     use crate::environment::Fixed;
+    use crate::{Secret, Warning};
 
     fn resolved(text: &str, environment: &Fixed, profile: Profile) -> Config {
         resolve(&Parameters::parse(text).unwrap(), environment, profile).unwrap()
