@@ -1,3 +1,10 @@
 """Fixtures of all tests; each concern has its module in `support`."""
 
-pytest_plugins = ["support.hostile", "support.leaks", "support.server", "support.twin"]
+pytest_plugins = [
+    "support.hostile",
+    "support.leaks",
+    "support.pgbouncer",
+    "support.proxy",
+    "support.server",
+    "support.twin",
+]

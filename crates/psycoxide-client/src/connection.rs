@@ -155,6 +155,20 @@ impl Connection {
         self.copy.is_some() || (self.pgconn.machine().is_busy() && !self.pipeline.is_on())
     }
 
+    /// Whether a statement that is prepared now will be of use: the session of the server stays the
+    /// same for a while. Outside of a transaction a pooler may change it after each statement.
+    #[inline]
+    pub(crate) fn may_prepare(&mut self) -> bool {
+        if self.statements.keeps_session() {
+            return true;
+        }
+        self.statements.note_rests(self.pgconn.machine().rests());
+        // In a pipeline, what stands between two Syncs is for one session.
+        !self.autocommit
+            || self.pipeline.is_on()
+            || self.pgconn.transaction_status() != TransactionStatus::Idle
+    }
+
     /// Whether a statement has to be preceded by BEGIN.
     #[inline]
     pub fn needs_begin(&self) -> bool {

@@ -29,4 +29,4 @@ pub use pgconn::{
 pub use pipeline::{Arrived, Owner, Pipeline, PipelineStatus};
 pub use place::Place;
 pub use query::Query;
-pub use statement_cache::{Advice, StatementCache};
+pub use statement_cache::{Advice, PrepareMode, StatementCache};

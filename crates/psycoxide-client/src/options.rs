@@ -22,6 +22,7 @@ use crate::cluster::ClusterOptions;
 use crate::error::Error;
 use crate::operations::session_attrs::SessionAttrs;
 use crate::place::Place;
+use crate::statement_cache::PrepareMode;
 
 /// How long an attempt to connect may take if nobody says: psycopg's default, about as long as
 /// Linux tries to reach a host that does not answer. No connection is waited for without end.
@@ -98,6 +99,8 @@ pub struct ConnectOptions {
     pub shuffle: bool,
     /// How connections spread over the nodes of a cluster, if they do.
     pub(crate) cluster: Option<ClusterOptions>,
+    /// How long prepared statements are relied on.
+    pub prepare_mode: PrepareMode,
 }
 
 impl ConnectOptions {
@@ -169,6 +172,11 @@ impl ConnectOptions {
                 .map_err(|_| Error::Misuse("require_auth is not understood"))?,
             shuffle: config.load_balance_hosts == config::LoadBalanceHosts::Random,
             cluster: ClusterOptions::new(config),
+            prepare_mode: match config.prepare_mode {
+                config::PrepareMode::Session => PrepareMode::Session,
+                config::PrepareMode::Transaction => PrepareMode::Transaction,
+                config::PrepareMode::Statement => PrepareMode::Statement,
+            },
         })
     }
 

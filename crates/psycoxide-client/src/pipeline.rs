@@ -200,6 +200,7 @@ impl Connection {
     #[inline]
     pub fn queue(&mut self, request: &Request, owner: Owner) -> Result<(), Error> {
         let needs_begin = self.needs_begin();
+        self.may_prepare();
         if self.statements.has_closing() {
             self.queue_closing()?;
         }
@@ -237,7 +238,12 @@ impl Connection {
             Advice::Prepared(name, fields) => (name, false, fields.clone()),
         };
         let known = fields.is_some();
-        self.pgconn.machine_mut().execute(Command {
+        let closes = matches!(advice, Advice::Prepare(_)) && self.statements.closes_first();
+        let checkpoint = closes.then(|| self.pgconn.machine().checkpoint());
+        if closes {
+            self.pgconn.machine_mut().close_statement(statement)?;
+        }
+        let queued = self.pgconn.machine_mut().execute(Command {
             statement,
             parse: parse.then_some((query.text(), &types[..])),
             parameter_formats: &parameters.formats,
@@ -246,7 +252,16 @@ impl Connection {
             result_format: *result_format,
             fields,
             chunk: 0,
-        })?;
+        });
+        if let Err(error) = queued {
+            if let Some(checkpoint) = checkpoint {
+                self.pgconn.machine_mut().rewind(&checkpoint);
+            }
+            return Err(error.into());
+        }
+        if closes {
+            self.pipeline.push(Kind::Close, None);
+        }
         let kind = match advice {
             Advice::Unprepared if *prepare == Some(false) => Kind::Query,
             Advice::Unprepared => Kind::Counted(Box::new((query.clone(), types[..].into()))),
@@ -294,6 +309,7 @@ impl Connection {
     /// When the connection is closed.
     pub fn queue_sync(&mut self) -> Result<(), Error> {
         self.pgconn.machine_mut().sync()?;
+        self.statements.end_span();
         self.pipeline.push(Kind::Sync, None);
         self.pipeline.unflushed = false;
         self.pipeline.unsynced = false;

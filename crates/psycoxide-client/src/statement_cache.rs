@@ -4,12 +4,20 @@
 //! types. At most `capacity` statements are kept; the one not used for longest is closed first.
 //! Close messages are not sent by themselves: they travel with the next command.
 //! <https://www.psycopg.org/psycopg3/docs/advanced/prepare.html>
+//!
+//! How long a statement may be relied on is the [`PrepareMode`]. Behind a pooler that gives every
+//! transaction to another session of the server, a name says nothing: the session at hand may not
+//! know it, or know it for somebody else's query. So in [`PrepareMode::Transaction`] a name is
+//! believed only where the session is certain to be the same, which callers tell by
+//! [`StatementCache::end_span`] where that ends; and it is closed before it is given to a statement,
+//! whoever had it before. Names are slots there, so that no more than `capacity` of them are ever
+//! left behind in a session.
 
 use std::sync::Arc;
 
 use psycoxide_protocol::backend::Field;
 use psycoxide_protocol::{Format, Oid};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::query::Query;
 
@@ -20,12 +28,47 @@ const CAPACITY: usize = 100;
 /// The count of what is not to be prepared.
 const EXCLUDED: u32 = u32::MAX;
 
+/// How long a prepared statement is relied on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PrepareMode {
+    /// As long as the session: it is the same one until the connection is closed.
+    #[default]
+    Session,
+    /// Up to the end of the transaction, or of the pipeline up to its next Sync.
+    Transaction,
+    /// For one execution: nothing is given a name.
+    Statement,
+}
+
+impl PrepareMode {
+    /// The text that stands for it in a connection string.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PrepareMode::Session => "session",
+            PrepareMode::Transaction => "transaction",
+            PrepareMode::Statement => "statement",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn from_name(name: &str) -> Option<PrepareMode> {
+        [
+            PrepareMode::Session,
+            PrepareMode::Transaction,
+            PrepareMode::Statement,
+        ]
+        .into_iter()
+        .find(|mode| mode.as_str() == name)
+    }
+}
+
 /// What the cache advises for one execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Advice {
     /// Execute it without preparing.
     Unprepared,
-    /// Prepare it under this name, with the execution.
+    /// Prepare it under this name, with the execution; before that close what may have the name, if
+    /// [`StatementCache::closes_first`].
     Prepare(Box<[u8]>),
     /// It is prepared under this name; the description of its columns, if it is known for the
     /// format asked for.
@@ -40,6 +83,8 @@ struct Entry {
     count: u32,
     /// The name on the server, once it is prepared.
     name: Option<Box<[u8]>>,
+    /// The span that it was prepared in; of no interest where a session is one span.
+    span: u64,
     /// The description of the columns, by format of the result.
     fields: [Option<Arc<[Field]>>; 2],
     /// When it was used last, in ticks of the cache.
@@ -58,6 +103,11 @@ pub struct StatementCache {
     threshold: Option<u32>,
     capacity: Option<usize>,
     closing: Vec<Box<[u8]>>,
+    mode: PrepareMode,
+    /// The number of the span, through which the server's session is certain to be the same.
+    span: u64,
+    /// What [`note_rests`](Self::note_rests) was told last.
+    rests: u64,
 }
 
 impl Default for StatementCache {
@@ -71,6 +121,9 @@ impl Default for StatementCache {
             threshold: Some(THRESHOLD),
             capacity: Some(CAPACITY),
             closing: Vec::new(),
+            mode: PrepareMode::Session,
+            span: 0,
+            rests: 0,
         }
     }
 }
@@ -96,6 +149,47 @@ impl StatementCache {
         self.capacity = capacity;
     }
 
+    /// How long a statement is relied on.
+    pub fn mode(&self) -> PrepareMode {
+        self.mode
+    }
+
+    /// Sets [`mode`](Self::mode). What was prepared until now is forgotten.
+    pub fn set_mode(&mut self, mode: PrepareMode) {
+        if self.mode != mode {
+            self.clear(true);
+            self.mode = mode;
+        }
+    }
+
+    /// Whether the session is the same from one transaction to the next.
+    #[inline]
+    pub fn keeps_session(&self) -> bool {
+        self.mode == PrepareMode::Session
+    }
+
+    /// Whether the name of a statement is to be closed before the statement is prepared. To close
+    /// what does not exist is no error.
+    #[inline]
+    pub fn closes_first(&self) -> bool {
+        self.mode == PrepareMode::Transaction
+    }
+
+    /// Notes that what comes next may be executed by another session of the server.
+    #[inline]
+    pub fn end_span(&mut self) {
+        self.span += 1;
+    }
+
+    /// Ends the span if the server was at rest since the last call: `rests` counts how often it was.
+    #[inline]
+    pub fn note_rests(&mut self, rests: u64) {
+        if self.rests != rests {
+            self.rests = rests;
+            self.end_span();
+        }
+    }
+
     /// How many statements are prepared.
     pub fn len(&self) -> usize {
         self.prepared
@@ -118,14 +212,18 @@ impl StatementCache {
         let Some(threshold) = self.threshold else {
             return Advice::Unprepared;
         };
-        if prepare == Some(false) {
+        if prepare == Some(false) || self.mode == PrepareMode::Statement {
             return Advice::Unprepared;
         }
+        let (slotted, span) = (self.mode == PrepareMode::Transaction, self.span);
         let tick = self.next_tick();
         let hash = query.hash_with(types);
         if let Some(entry) = self.find(hash, query, types) {
             entry.used = tick;
             if let Some(name) = &entry.name {
+                if slotted && entry.span != span {
+                    return Advice::Prepare(name.clone());
+                }
                 let fields = entry.fields[result_format as usize].clone();
                 return Advice::Prepared(name.clone(), fields);
             }
@@ -152,12 +250,19 @@ impl StatementCache {
         if self.find(hash, query, types).is_none() {
             self.insert(hash, query, types, tick);
         }
+        let span = self.span;
         let Some(entry) = self.find(hash, query, types) else {
             return;
         };
         entry.used = tick;
+        if entry.span != span {
+            entry.fields = [None, None];
+        }
+        entry.span = span;
+        let again = entry.name.as_ref() == Some(&name);
         match entry.name.replace(name) {
-            Some(old) => self.closing.push(old),
+            Some(_) if again => {}
+            Some(old) => self.retire(old),
             None => {
                 self.prepared += 1;
                 self.candidates -= 1;
@@ -191,7 +296,7 @@ impl StatementCache {
             self.prepared -= 1;
             self.candidates += 1;
             if close {
-                self.closing.push(name);
+                self.retire(name);
             }
             self.trim();
         }
@@ -232,7 +337,7 @@ impl StatementCache {
     /// Forgets all. `close`: the server still knows them and is to be told.
     pub fn clear(&mut self, close: bool) {
         let entries = std::mem::take(&mut self.entries);
-        if close {
+        if close && self.keeps_session() {
             let names = entries
                 .into_values()
                 .flatten()
@@ -256,6 +361,13 @@ impl StatementCache {
     }
 
     fn note_invalidating(&mut self, tag: &[u8]) {
+        if !self.keeps_session() {
+            // What is prepared anew knows the tables as they are.
+            if tag != b"ROLLBACK" {
+                self.end_span();
+            }
+            return;
+        }
         if tag == b"DISCARD ALL" || tag == b"DEALLOCATE ALL" {
             self.clear(false);
         } else if tag.starts_with(b"DROP ") || tag.starts_with(b"ALTER ") || tag == b"ROLLBACK" {
@@ -285,9 +397,35 @@ impl StatementCache {
     }
 
     fn new_name(&mut self) -> Box<[u8]> {
+        if self.closes_first() {
+            return self.free_slot();
+        }
         let name = format!("_pg3_{}", self.serial);
         self.serial += 1;
         name.into_bytes().into()
+    }
+
+    /// The first name of a slot that no statement has.
+    fn free_slot(&self) -> Box<[u8]> {
+        let taken: FxHashSet<&[u8]> = self
+            .entries
+            .values()
+            .flatten()
+            .filter_map(|entry| entry.name.as_deref())
+            .collect();
+        (0..)
+            .map(|slot: u64| format!("_px_{slot}").into_bytes())
+            .find(|name| !taken.contains(&name[..]))
+            .unwrap_or_default()
+            .into()
+    }
+
+    /// Has a name closed on the server that nothing has any more. Where a session is not kept the
+    /// message would reach another one.
+    fn retire(&mut self, name: Box<[u8]>) {
+        if self.keeps_session() {
+            self.closing.push(name);
+        }
     }
 
     #[inline]
@@ -304,6 +442,7 @@ impl StatementCache {
             types: types.into(),
             count: 1,
             name: None,
+            span: self.span,
             fields: [None, None],
             used,
         });
@@ -348,7 +487,7 @@ impl StatementCache {
         match entry.name {
             Some(name) => {
                 self.prepared -= 1;
-                self.closing.push(name);
+                self.retire(name);
             }
             None => self.candidates -= 1,
         }

@@ -6,7 +6,7 @@ mod support;
 
 use psycoxide_client::operations::command::RunCommand;
 use psycoxide_client::operations::execute::{Execute, Parameters, Request};
-use psycoxide_client::{Error, TransactionCharacteristics};
+use psycoxide_client::{Error, PrepareMode, TransactionCharacteristics};
 use psycoxide_connection::ExecStatus;
 use psycoxide_protocol::TransactionStatus;
 use psycoxide_protocol::backend::ErrorFields;
@@ -390,8 +390,9 @@ fn a_name_that_is_taken_is_changed() {
     assert_eq!(results, ["TuplesOk 1x1 SELECT 1"]);
 }
 
+/// Twice: prepared anew, and then without being prepared, which no statement can stand in the way of.
 #[test]
-fn it_is_tried_again_only_once() {
+fn it_is_tried_again_only_so_often() {
     for failure in ["26000", "42P05"] {
         let (mut connection, server) = autocommit(|script| {
             let script = match failure {
@@ -400,7 +401,10 @@ fn it_is_tried_again_only_once() {
             };
             let script = script.send(error(failure)).send(ready(b'I'));
             let script = expect(script, "PBDES")
-                .send(error(failure))
+                .send(error("42P05"))
+                .send(ready(b'I'));
+            let script = expect(script, "PBDES")
+                .send(error("42P05"))
                 .send(ready(b'I'));
             script.expect(b'X').expect_close()
         });
@@ -413,10 +417,116 @@ fn it_is_tried_again_only_once() {
             execute(&mut connection, prepared()).unwrap();
         }
         let results = execute(&mut connection, prepared()).unwrap();
-        assert_eq!(results, [format!("FatalError {failure} failed")]);
+        assert_eq!(results, ["FatalError 42P05 failed"]);
         connection.pgconn.close();
+        let transcript = server.finish().remove(0);
+        let last = transcript.iter().rfind(|message| message[0] == b'P');
+        assert!(last.unwrap()[5..].starts_with(b"\0select\0"));
+    }
+}
+
+/// The transaction was begun along with the statement and holds nothing: it ends, and all is done
+/// once more.
+#[test]
+fn the_first_statement_of_a_transaction_is_tried_again() {
+    for failure in ["26000", "42P05"] {
+        let (mut connection, server) = session(|script| {
+            let script = match failure {
+                "26000" => expect(script, "PBEPBDES")
+                    .send(begun())
+                    .send(backend::parse_complete())
+                    .send(one_row())
+                    .send(ready(b'T'))
+                    .expect(b'Q')
+                    .send(complete("COMMIT"))
+                    .send(ready(b'I')),
+                _ => script,
+            };
+            let script = match failure {
+                "26000" => expect(script, "PBEBES"),
+                _ => expect(script, "PBEPBDES"),
+            };
+            let script = script.send(begun()).send(error(failure)).send(ready(b'E'));
+            let script = script.expect(b'Q').send(complete("ROLLBACK"));
+            expect(script.send(ready(b'I')), "PBEPBDES")
+                .send(begun())
+                .send(backend::parse_complete())
+                .send(one_row())
+                .send(ready(b'T'))
+        });
+        let query = query("select");
+        let prepared = || Request {
+            prepare: Some(true),
+            ..request(&query)
+        };
+        if failure == "26000" {
+            execute(&mut connection, prepared()).unwrap();
+            run(&mut connection, &mut RunCommand::new("COMMIT")).unwrap();
+        }
+        let results = execute(&mut connection, prepared()).unwrap();
+        assert_eq!(results, ["TuplesOk 1x1 SELECT 1"], "{failure}");
+        assert_eq!(
+            connection.pgconn.transaction_status(),
+            TransactionStatus::InTransaction
+        );
         server.finish();
     }
+}
+
+/// A name is believed in one transaction, and closed before it is used in the next; outside of
+/// transactions there are none.
+#[test]
+fn for_a_transaction_only() {
+    let prepared = |script, messages| {
+        let script = expect(script, messages).send(backend::close_complete());
+        let script = if messages.contains('E') && messages.starts_with("CPBE") {
+            script.send(begun())
+        } else {
+            script
+        };
+        script
+            .send(backend::parse_complete())
+            .send(one_row())
+            .send(ready(b'T'))
+    };
+    let (mut connection, server) = session(|mut script| {
+        for _ in 0..2 {
+            script = prepared(script, "CPBEPBDES");
+            script = expect(script, "BES")
+                .send(one_known_row())
+                .send(ready(b'T'));
+            script = script
+                .expect(b'Q')
+                .send(complete("COMMIT"))
+                .send(ready(b'I'));
+        }
+        expect(script, "PBDES")
+            .send(backend::parse_complete())
+            .send(one_row())
+            .send(ready(b'I'))
+    });
+    connection.statements.set_mode(PrepareMode::Transaction);
+    let query = query("select");
+    let request = || Request {
+        prepare: Some(true),
+        ..request(&query)
+    };
+    for _ in 0..2 {
+        for _ in 0..2 {
+            let results = execute(&mut connection, request()).unwrap();
+            assert_eq!(results, ["TuplesOk 1x1 SELECT 1"]);
+        }
+        run(&mut connection, &mut RunCommand::new("COMMIT")).unwrap();
+    }
+    connection.set_autocommit(true);
+    execute(&mut connection, request()).unwrap();
+    let transcript = server.finish().remove(0);
+    let closed: Vec<_> = transcript
+        .iter()
+        .filter(|message| message[0] == b'C')
+        .map(|message| &message[5..])
+        .collect();
+    assert_eq!(closed, [b"S_px_0\0", b"S_px_0\0"]);
 }
 
 /// In a transaction the error has ended it: nothing can be tried again there.

@@ -84,6 +84,13 @@ impl Machine {
         }
     }
 
+    /// How many times the server was ready and in no transaction. While that stays the same, so does
+    /// the server's session, whatever pooler stands in between.
+    #[inline]
+    pub fn rests(&self) -> u64 {
+        self.queries.rests
+    }
+
     /// A setting that the server reports (`server_version`, `client_encoding`…).
     pub fn parameter_status(&self, name: &str) -> Option<&str> {
         self.parameters

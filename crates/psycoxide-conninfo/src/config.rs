@@ -20,7 +20,7 @@ pub use auth::{AuthMethod, ChannelBinding, OAuth, RequireAuth, ScramKey};
 pub use hosts::{Host, HostAddress, HostSpec};
 pub use network::Keepalives;
 pub use session::{
-    GssEncryption, LoadBalanceHosts, ProtocolVersion, Replication, TargetSessionAttrs,
+    GssEncryption, LoadBalanceHosts, PrepareMode, ProtocolVersion, Replication, TargetSessionAttrs,
 };
 pub use ssl::{
     ClientCertificate, RootCert, SslConfig, SslFile, SslMode, SslNegotiation, TlsVersion,
@@ -85,6 +85,8 @@ pub struct Config {
     pub min_protocol_version: ProtocolVersion,
     /// The protocol version to ask for.
     pub max_protocol_version: ProtocolVersion,
+    /// How long a prepared statement is relied on.
+    pub prepare_mode: PrepareMode,
     /// The password file, read already; for messages.
     pub passfile: Option<PathBuf>,
     /// The parameters of the cluster layer.

@@ -1,13 +1,13 @@
-//! The keywords a connection string may hold: libpq 18's and the cluster's.
+//! The keywords a connection string may hold: libpq 18's, the driver's own and the cluster's.
 //!
 //! The rule it guards: a keyword nobody knows is an error, never ignored; what is stored is always
-//! the canonical name. libpq's names match exactly, as libpq wants them; the cluster's names match in
-//! any case, with `_`, `-` or `.` between the words or none, because the smart drivers of the other
+//! the canonical name. libpq's names match exactly, as libpq wants them; the others' match in any case, with `_`, `-` or `.` between the words or none, because the smart drivers of the other
 //! languages write them so (`topologyKeys`, `load-balance`).
 //!
 //! Manual: [Parameter Key Words](https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS).
 
 mod cluster;
+mod driver;
 mod libpq;
 
 use crate::Profile;
@@ -17,6 +17,8 @@ use crate::Profile;
 pub enum Family {
     /// Documented for libpq 18.
     Libpq,
+    /// This driver's own; a server never sees it.
+    Driver,
     /// Understood by the cluster layer; a server never sees it.
     Cluster,
 }
@@ -49,12 +51,15 @@ impl Keyword {
     }
 }
 
-/// All keywords: libpq's in libpq's order, then the cluster's.
+/// All keywords: libpq's in libpq's order, then the driver's, then the cluster's.
 pub fn all() -> impl Iterator<Item = &'static Keyword> {
-    libpq::KEYWORDS.iter().chain(cluster::KEYWORDS)
+    libpq::KEYWORDS
+        .iter()
+        .chain(driver::KEYWORDS)
+        .chain(cluster::KEYWORDS)
 }
 
-/// The keyword of this name, an alias of the cluster's keywords included.
+/// The keyword of this name; another spelling of one that is not libpq's will do.
 pub fn find(name: &str) -> Option<&'static Keyword> {
     if let Some(keyword) = all().find(|keyword| keyword.name == name) {
         return Some(keyword);
@@ -67,7 +72,7 @@ pub fn find(name: &str) -> Option<&'static Keyword> {
     all().find(|keyword| match canonical {
         Some(canonical) => keyword.name == canonical,
         None => {
-            (keyword.family == Family::Cluster || keyword.name == "load_balance_hosts")
+            (keyword.family != Family::Libpq || keyword.name == "load_balance_hosts")
                 && fold(keyword.name) == folded
         }
     })

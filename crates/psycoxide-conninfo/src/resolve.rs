@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use crate::config::{
-    ChannelBinding, Config, GssEncryption, HostList, Keepalives, OAuth, ProtocolVersion,
-    RequireAuth, ScramKey, SslConfig, TargetSessionAttrs, password_host,
+    ChannelBinding, Config, GssEncryption, HostList, Keepalives, OAuth, PrepareMode,
+    ProtocolVersion, RequireAuth, ScramKey, SslConfig, TargetSessionAttrs, password_host,
 };
 use crate::config::{
     Replication, client_encoding, connect_timeout, session_defaults, tcp_user_timeout,
@@ -104,6 +104,10 @@ pub fn resolve(
         load_balance_hosts,
         min_protocol_version,
         max_protocol_version,
+        prepare_mode: match settings.filled_text("prepare_mode") {
+            Some(value) => PrepareMode::parse("prepare_mode", value)?,
+            None => PrepareMode::default(),
+        },
         passfile,
         cluster,
         session_defaults: session_defaults(environment)?,
@@ -359,7 +363,7 @@ mod tests {
         #[test]
         fn any_values_are_resolved_or_refused(
             pairs in proptest::collection::vec(
-                (0usize..86, "[a-z0-9,:.*=!/@%\\[\\] -]{0,10}"), 0..6
+                (0usize..90, "[a-z0-9,:.*=!/@%\\[\\] -]{0,10}"), 0..6
             )
         ) {
             let names: Vec<&str> = crate::keyword::all().map(|keyword| keyword.name).collect();

@@ -29,7 +29,9 @@ pub struct Connector {
 impl Connector {
     fn finish(&self, mut pgconn: PgConn) -> Result<PGconn, Error> {
         pgconn.set_blocking(!self.asynchronous)?;
-        let shared = Shared::new(Connection::new(pgconn), self.asynchronous);
+        let mut connection = Connection::new(pgconn);
+        connection.statements.set_mode(self.options.prepare_mode);
+        let shared = Shared::new(connection, self.asynchronous);
         Ok(PGconn::new(shared, self.options.clone()))
     }
 

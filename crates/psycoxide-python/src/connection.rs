@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use psycoxide_client::{IsolationLevel, TransactionCharacteristics};
+use psycoxide_client::{IsolationLevel, PrepareMode, TransactionCharacteristics};
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -228,6 +229,28 @@ impl ConnectionBase {
     fn set_prepared_max(&self, py: Python<'_>, value: Option<usize>) -> PyResult<()> {
         self.shared()?
             .with(py, |connection| connection.statements.set_capacity(value));
+        Ok(())
+    }
+
+    /// How long a prepared statement is relied on: "session", "transaction" or "statement", by the
+    /// pooling mode of what stands between the driver and the server. What was prepared before it
+    /// is changed is forgotten.
+    #[getter]
+    fn prepare_mode(&self, py: Python<'_>) -> PyResult<&'static str> {
+        Ok(self
+            .shared()?
+            .with(py, |connection| connection.statements.mode().as_str()))
+    }
+
+    #[setter]
+    fn set_prepare_mode(&self, py: Python<'_>, value: &str) -> PyResult<()> {
+        let mode = PrepareMode::from_name(value).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "there is no prepare_mode {value:?}: it is session, transaction or statement"
+            ))
+        })?;
+        self.shared()?
+            .with(py, |connection| connection.statements.set_mode(mode));
         Ok(())
     }
 

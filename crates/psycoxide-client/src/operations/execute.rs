@@ -67,12 +67,16 @@ enum State {
     New,
     /// BEGIN was sent by itself.
     Begin,
+    /// ROLLBACK was sent: the transaction that was begun for a statement which turned out to be
+    /// stale ends, and all is done once more.
+    Undoing,
     /// BEGIN has succeeded: now the query, by the simple protocol.
     Begun,
-    /// All was sent. `begin`: the first result is that of BEGIN; `syncs`: how many times the server
-    /// will say that it is ready.
+    /// All was sent. `begin`: the first result is that of BEGIN; `begun`: so it was; `syncs`: how
+    /// many times the server will say that it is ready.
     Sent {
         begin: bool,
+        begun: bool,
         closing: usize,
         syncs: usize,
     },
@@ -94,8 +98,9 @@ pub struct Execute {
     state: State,
     sent: Sent,
     results: Vec<QueryResult>,
-    /// It was tried again after the server had lost the prepared statement.
-    retried: bool,
+    /// How often it was tried again, after the server had lost the prepared statement or knew
+    /// another one of its name.
+    retries: u8,
 }
 
 impl Execute {
@@ -106,7 +111,7 @@ impl Execute {
             state: State::New,
             sent: Sent::Unprepared,
             results: Vec::new(),
-            retried: false,
+            retries: 0,
         }
     }
 
@@ -138,9 +143,10 @@ impl Execute {
     fn queue(&mut self, connection: &mut Connection, closing: &[Box<[u8]>]) -> Result<(), Error> {
         let begun = matches!(self.state, State::Begun);
         let begin = !begun && connection.needs_begin();
+        let may_prepare = !begun && connection.may_prepare();
         let request = &self.request;
         let parameters = &request.parameters;
-        let advice = if begun {
+        let advice = if self.retries > 1 || !may_prepare {
             Advice::Unprepared
         } else {
             connection.statements.advise(
@@ -153,6 +159,7 @@ impl Execute {
         let simple = request.simple && advice == Advice::Unprepared;
         let begin_statement = connection.begin_statement().clone();
         let mut syncs = 0;
+        let mut closed = closing.len();
         if begin && simple {
             let machine = connection.pgconn.machine_mut();
             if request.query.text().contains(&0) {
@@ -175,6 +182,12 @@ impl Execute {
             machine.query(request.query.text(), 0)?;
             self.sent = Sent::Simple;
         } else {
+            if let Advice::Prepare(name) = &advice
+                && connection.statements.closes_first()
+            {
+                machine.close_statement(name)?;
+                closed += 1;
+            }
             if begin {
                 machine.execute(Command {
                     statement: b"",
@@ -214,13 +227,14 @@ impl Execute {
         syncs += 1;
         self.state = State::Sent {
             begin: begin && !simple,
-            closing: closing.len(),
+            begun: begin && !simple,
+            closing: closed,
             syncs,
         };
         Ok(())
     }
 
-    /// After BEGIN by itself.
+    /// After BEGIN, or ROLLBACK, by itself.
     fn begun(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
         let results = &mut self.results;
         exchange(&mut connection.pgconn, |pgconn, event| match event {
@@ -237,7 +251,9 @@ impl Execute {
     }
 
     /// Learns from how it ended. `true` if the server lost the statement, or it has changed, and
-    /// nothing was done: then it is prepared anew and executed once more.
+    /// nothing was done: then it is prepared anew and executed once more, and if that is of no use
+    /// either, executed without being prepared. A transaction that was begun along with the
+    /// statement holds nothing yet; any other has failed, and is the caller's to repeat.
     fn learn(&mut self, statements: &mut StatementCache, status: TransactionStatus) -> bool {
         let (query, types) = (&self.request.query, &self.request.parameters.types);
         let error = self.results.last().and_then(|last| last.error.as_deref());
@@ -261,9 +277,22 @@ impl Execute {
             // The name is taken: left behind by another user of a pooled server connection.
             (Sent::Preparing(_), Some(error)) => error.sqlstate() == Some("42P05"),
         };
-        repeatable
-            && status == TransactionStatus::Idle
-            && !std::mem::replace(&mut self.retried, true)
+        let begun = matches!(self.state, State::Sent { begun: true, .. });
+        let untouched = match status {
+            TransactionStatus::Idle => true,
+            TransactionStatus::InError => begun,
+            _ => false,
+        };
+        let again = repeatable && untouched && self.retries < 2;
+        self.retries += u8::from(again);
+        again
+    }
+
+    /// Ends the transaction that holds nothing but the failure.
+    fn undo(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        connection.pgconn.machine_mut().query(b"ROLLBACK", 0)?;
+        self.state = State::Undoing;
+        Ok(())
     }
 }
 
@@ -337,13 +366,25 @@ impl Operation for Execute {
                     Ok(Step::Done(())) => self.state = State::Begun,
                     Err(error) => return last_words(error, &mut self.results.pop()),
                 },
+                State::Undoing => match self.begun(connection) {
+                    Ok(Step::Wait(wait)) => return Ok(Step::Wait(wait)),
+                    Ok(Step::Done(())) if !self.results.is_empty() => {
+                        return Ok(Step::Done(std::mem::take(&mut self.results)));
+                    }
+                    Ok(Step::Done(())) => self.state = State::New,
+                    Err(error) => return last_words(error, &mut self.results.pop()),
+                },
                 State::Sent { .. } => match self.receive(connection) {
                     Ok(Step::Done(status)) => {
                         if !self.learn(&mut connection.statements, status) {
                             return Ok(Step::Done(std::mem::take(&mut self.results)));
                         }
                         self.results.clear();
-                        self.state = State::New;
+                        if status == TransactionStatus::Idle {
+                            self.state = State::New;
+                        } else {
+                            self.undo(connection)?;
+                        }
                     }
                     Ok(Step::Wait(wait)) => return Ok(Step::Wait(wait)),
                     Err(error) => return last_words(error, &mut self.results.pop()),
@@ -364,6 +405,7 @@ impl Execute {
             begin,
             closing,
             syncs,
+            ..
         } = &mut self.state
         else {
             return Err(Error::Misuse("nothing was sent"));

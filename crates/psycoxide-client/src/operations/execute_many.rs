@@ -202,9 +202,14 @@ impl ExecuteMany {
         {
             let types = parameters.types.clone();
             let format = self.result_format;
-            let advice = connection
-                .statements
-                .advise(&self.query, &types, format, Some(true));
+            // A name would be of no use beyond the Sync at the end.
+            let advice = if connection.statements.keeps_session() {
+                connection
+                    .statements
+                    .advise(&self.query, &types, format, Some(true))
+            } else {
+                Advice::Unprepared
+            };
             let (name, fields) = match advice {
                 Advice::Prepared(name, fields) => (name, fields),
                 Advice::Prepare(name) => {

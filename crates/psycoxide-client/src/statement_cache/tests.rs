@@ -268,3 +268,98 @@ proptest::proptest! {
         }
     }
 }
+
+/// A cache for a session that lasts as long as a transaction.
+fn transactional() -> StatementCache {
+    let mut cache = StatementCache::default();
+    cache.set_mode(PrepareMode::Transaction);
+    assert!(cache.closes_first() && !cache.keeps_session());
+    cache
+}
+
+#[test]
+fn names_are_believed_for_a_span() {
+    let mut cache = transactional();
+    let select = query("select");
+    let name = prepare(&mut cache, &select, &[]);
+    assert_eq!(&*name, b"_px_0");
+    assert!(is_prepared(&mut cache, &select, &[]));
+    cache.end_span();
+    assert_eq!(
+        advise(&mut cache, &select, &[]),
+        Advice::Prepare(name.clone())
+    );
+    cache.prepared(&select, &[], name);
+    assert!(is_prepared(&mut cache, &select, &[]));
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn columns_are_known_for_a_span() {
+    let mut cache = transactional();
+    let select = query("select");
+    let name = prepare(&mut cache, &select, &[]);
+    let fields: Arc<[Field]> = Arc::new([]);
+    cache.described(&select, &[], Format::Text, &fields);
+    let known = |cache: &mut StatementCache| match advise(cache, &select, &[]) {
+        Advice::Prepared(_, fields) => fields.is_some(),
+        advice => panic!("{advice:?}"),
+    };
+    assert!(known(&mut cache));
+    cache.end_span();
+    cache.prepared(&select, &[], name);
+    assert!(!known(&mut cache));
+}
+
+/// As many names as statements, given again and again; nothing is closed behind their back.
+#[test]
+fn names_are_slots() {
+    let mut cache = transactional();
+    cache.set_capacity(Some(2));
+    let mut names: Vec<_> = (0..6)
+        .map(|n| prepare(&mut cache, &query(&format!("select {n}")), &[]))
+        .collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3, "one more while the oldest is still there");
+    assert!(!cache.has_closing());
+    cache.clear(true);
+    assert!(!cache.has_closing());
+    assert_eq!(&*prepare(&mut cache, &query("select"), &[]), b"_px_0");
+}
+
+#[test]
+fn commands_end_a_span_where_statements_vanish() {
+    for (tag, ends) in [
+        ("DISCARD ALL", true),
+        ("DEALLOCATE ALL", true),
+        ("DROP TABLE", true),
+        ("ALTER TABLE", true),
+        ("ROLLBACK", false),
+        ("INSERT 0 1", false),
+    ] {
+        let mut cache = transactional();
+        let select = query("select");
+        prepare(&mut cache, &select, &[]);
+        cache.note_command(tag.as_bytes());
+        assert_eq!(is_prepared(&mut cache, &select, &[]), !ends, "{tag}");
+    }
+}
+
+#[test]
+fn nothing_is_named_for_a_statement() {
+    let mut cache = StatementCache::default();
+    cache.set_threshold(Some(0));
+    let select = query("select");
+    prepare(&mut cache, &select, &[]);
+    cache.set_mode(PrepareMode::Statement);
+    assert_eq!(cache.take_closing(), [Box::from(*b"_pg3_0")]);
+    for prepare in [None, Some(true)] {
+        let advice = cache.advise(&select, &[], Format::Text, prepare);
+        assert_eq!(advice, Advice::Unprepared);
+    }
+    for mode in ["session", "transaction", "statement"] {
+        assert_eq!(PrepareMode::from_name(mode).unwrap().as_str(), mode);
+    }
+    assert_eq!(PrepareMode::from_name("named"), None);
+}

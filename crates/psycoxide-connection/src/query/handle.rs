@@ -125,6 +125,7 @@ impl Queries {
                 self.queue.pop_front();
                 self.aborted = false;
                 *transaction_status = status;
+                self.rests += u64::from(status == TransactionStatus::Idle);
                 Ok(Some(Event::Ready(status)))
             }
             (

@@ -116,6 +116,8 @@ pub(crate) struct Queries {
     resent_sync: bool,
     /// The server may say once more that it is ready than there are commands to be ready after.
     spare_ready: bool,
+    /// How many times the server was ready and in no transaction.
+    pub(crate) rests: u64,
 }
 
 impl Queries {

@@ -35,6 +35,21 @@ choice! {
 }
 
 choice! {
+    /// How long a prepared statement is relied on, `prepare_mode`: as long as a pooler between here
+    /// and the server leaves the server's session alone. The names are those of PgBouncer's
+    /// `pool_mode`.
+    pub enum PrepareMode {
+        /// As long as the connection.
+        #[default]
+        Session = "session",
+        /// Up to the end of the transaction.
+        Transaction = "transaction",
+        /// For one execution.
+        Statement = "statement",
+    }
+}
+
+choice! {
     /// GSSAPI encryption, `gssencmode`.
     pub enum GssEncryption {
         /// Not used.

@@ -154,6 +154,11 @@ impl PGconn {
             Ok(pgconn) => {
                 self.forget_errors();
                 self.shared.replace(py, pgconn);
+                if let Some(options) = &self.options {
+                    let mode = options.prepare_mode;
+                    self.shared
+                        .with(py, |connection| connection.statements.set_mode(mode));
+                }
             }
             Err(error) => {
                 self.lacks_password
