@@ -8,6 +8,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::adapt::registry::AdaptersMap;
+use crate::auto::Auto;
 use crate::error::{self, InterfaceError};
 use crate::pq::pgconn::PGconn;
 use crate::shared::Shared;
@@ -98,6 +99,12 @@ impl ConnectionBase {
     fn _set_adapters(&self, adapters: &Bound<'_, AdaptersMap>) -> PyResult<()> {
         let copy = AdaptersMap::copy(adapters)?.unbind();
         *self.adapters.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);
+        Ok(())
+    }
+
+    /// Has types that nobody has registered looked up from now on.
+    fn _set_auto_types(&self, auto: Py<Auto>) -> PyResult<()> {
+        self.shared()?.set_auto(auto);
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 //! - `raw`: the only unsafe code.
 
 pub mod adapt;
+pub mod auto;
 pub mod cluster;
 pub mod command;
 pub mod connect;
@@ -29,6 +30,7 @@ pub mod query;
 pub mod raw;
 pub mod shared;
 pub mod sql;
+pub mod template;
 pub mod turn;
 
 use pyo3::prelude::*;
@@ -41,6 +43,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     conninfo::register(module)?;
     fork::register(module)?;
     sql::register(module)?;
+    module.add_class::<auto::Auto>()?;
     module.add_class::<connect::Connector>()?;
     module.add_class::<connection::ConnectionBase>()?;
     module.add_class::<copy::CopyBase>()?;

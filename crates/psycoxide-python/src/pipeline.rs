@@ -18,6 +18,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyIterator;
 
 use crate::adapt::transformer::Transformer;
+use crate::auto;
 use crate::connection::ConnectionBase;
 use crate::cursor::CursorBase;
 use crate::cursor::execute::dump;
@@ -148,6 +149,9 @@ fn give(py: Python<'_>, shared: &Shared, waiting: Waiting, result: QueryResult) 
     let result = check(py, shared, result, Some(&query))?;
     if !wanted {
         return Ok(());
+    }
+    if keep != Keep::Count {
+        auto::register_known(shared, cursor, &result.fields)?;
     }
     match keep {
         Keep::One => CursorBase::take_results(cursor, shared, vec![result], &query),

@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PySequence, PyString, PyTu
 
 use crate::adapt::encoding::ClientEncoding;
 use crate::error::ProgrammingError;
+use crate::template;
 
 /// Who puts the parameters into a query; each class of cursors has its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ enum Form {
     Converted(Converted),
     Split(Split),
     Raw,
+    /// A template string, which has them in itself.
+    Template(Vec<Py<PyAny>>),
 }
 
 /// A query ready to be executed.
@@ -137,13 +140,7 @@ fn convert(
     binding: Option<Binding>,
     encoding: ClientEncoding,
 ) -> PyResult<PreparedQuery> {
-    if let Some(position) = text.iter().position(|byte| *byte == 0) {
-        // Said before anything is sent: a BEGIN must not be left behind.
-        return Err(ProgrammingError::new_err(format!(
-            "the query contains a NUL (0x00) character, at byte {position}: \
-             pass such data as a parameter of type bytes"
-        )));
-    }
+    check_text(text)?;
     let decode = |name: &[u8]| match encoding {
         ClientEncoding::Utf8 => String::from_utf8(name.to_vec()).ok(),
         _ => Some(encoding.load_str(py, name).ok()?.to_string()),
@@ -173,6 +170,21 @@ fn convert(
     })
 }
 
+/// Fails for what no query can contain.
+///
+/// # Errors
+/// `ProgrammingError` for a NUL.
+pub fn check_text(text: &[u8]) -> PyResult<()> {
+    match text.iter().position(|byte| *byte == 0) {
+        None => Ok(()),
+        // Said before anything is sent: a BEGIN must not be left behind.
+        Some(position) => Err(ProgrammingError::new_err(format!(
+            "the query contains a NUL (0x00) character, at byte {position}: \
+             pass such data as a parameter of type bytes"
+        ))),
+    }
+}
+
 fn intern(py: Python<'_>, names: Option<&[String]>) -> Option<Vec<Py<PyString>>> {
     let intern = |name: &String| PyString::intern(py, name).unbind();
     Some(names?.iter().map(intern).collect())
@@ -184,6 +196,30 @@ fn refused(error: SqlError) -> PyErr {
 }
 
 impl PreparedQuery {
+    /// The query of a template string, and what stood in it.
+    ///
+    /// # Errors
+    /// `ProgrammingError` for a text that no query can have.
+    pub fn of_template(
+        text: &[u8],
+        formats: Vec<ParameterFormat>,
+        values: Vec<Py<PyAny>>,
+    ) -> PyResult<PreparedQuery> {
+        check_text(text)?;
+        Ok(PreparedQuery {
+            query: Arc::new(Query::new(text)),
+            formats,
+            names: None,
+            form: Form::Template(values),
+        })
+    }
+
+    /// Whether it has its parameters in itself.
+    #[inline]
+    pub fn is_template(&self) -> bool {
+        matches!(self.form, Form::Template(_))
+    }
+
     /// The names of the parameters, in the order of the placeholders.
     pub fn parameter_names(&self) -> Option<&[Py<PyString>]> {
         self.names.as_deref()
@@ -215,6 +251,13 @@ impl PreparedQuery {
             }
             (Form::Raw, _) => raw_sequence(parameters),
             (Form::Plain, _) => Ok(Vec::new()),
+            (Form::Template(values), _) => {
+                if !parameters.is_none() {
+                    return Err(template::has_its_own_parameters());
+                }
+                let py = parameters.py();
+                Ok(values.iter().map(|value| value.bind(py).clone()).collect())
+            }
         }
     }
 

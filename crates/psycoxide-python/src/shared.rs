@@ -6,7 +6,7 @@
 //! everybody may want to know at any time (status, descriptor) is kept in atomics beside them.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 
 use psycoxide_client::operations::cancel::CancelTarget;
 use psycoxide_client::{Connection, Error, PgConn, PipelineStatus};
@@ -14,6 +14,7 @@ use psycoxide_protocol::TransactionStatus;
 use pyo3::prelude::*;
 
 use crate::adapt::session::{Session, SessionHandle};
+use crate::auto::Auto;
 use crate::event_loop::LoopState;
 use crate::fork;
 use crate::pq::tracing::TraceFile;
@@ -50,6 +51,8 @@ pub struct Shared {
     pipeline_status: AtomicU8,
     news: AtomicBool,
     settings_version: AtomicU64,
+    /// What looks up types that nobody has registered, if the user wants that.
+    auto: OnceLock<Py<Auto>>,
 }
 
 /// Who wants to hear of what comes unasked.
@@ -87,6 +90,7 @@ impl Shared {
             pipeline_status: AtomicU8::new(0),
             news: AtomicBool::new(false),
             settings_version: AtomicU64::new(connection.pgconn.settings_version()),
+            auto: OnceLock::new(),
             state: Mutex::new(connection),
         });
         shared.publish(&shared.lock());
@@ -102,6 +106,17 @@ impl Shared {
     #[inline]
     pub fn is_asynchronous(&self) -> bool {
         self.asynchronous
+    }
+
+    /// What looks up types that nobody has registered, if the user wants that.
+    #[inline]
+    pub fn auto(&self) -> Option<&Py<Auto>> {
+        self.auto.get()
+    }
+
+    /// Has types looked up from now on; nothing if that was wished before.
+    pub fn set_auto(&self, auto: Py<Auto>) {
+        let _ = self.auto.set(auto);
     }
 
     /// Whose turn it is to run an operation.

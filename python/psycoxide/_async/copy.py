@@ -238,7 +238,7 @@ class AsyncCopy(base.BaseCopy["AsyncConnection[Any]"]):
     async def _finish_reading(self, exc: BaseException | None) -> None:
         """End a COPY from the server: read a short rest, do not wait for a long one."""
         patience = base.DRAIN if exc is None else 0
-        quiet = exc is not None
+        quiet = exc is not None or self._told
         if await self.cursor._copy_end(patience=patience, quiet=quiet):
             return
         try:

@@ -1,7 +1,7 @@
 """Dates, times and intervals.
 
 What Python's calendar cannot hold (infinity, years before 1 and after 9999, 24:00) raises
-`DataError`. See `Date/Time Types
+`DataError`, unless :func:`register_out_of_range` says what to do with it. See `Date/Time Types
 <https://www.postgresql.org/docs/current/datatype-datetime.html>`__.
 """
 
@@ -10,12 +10,21 @@ from __future__ import annotations
 from .._core import _dump, _load
 from ..adapt import Dumper, Loader, PyFormat
 from ..pq._enums import Format
+from ._extended import (
+    ExtendedDate as ExtendedDate,
+    ExtendedInterval as ExtendedInterval,
+    ExtendedTimestamp as ExtendedTimestamp,
+    ExtendedTimestamptz as ExtendedTimestamptz,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import date, datetime, time, timedelta
+    from typing import Literal, TypeAlias
 
     from ..abc import AdaptContext, Buffer, DumperKey
+
+    OutOfRangePolicy: TypeAlias = Literal["raise", "clamp", "infinity", "lossless"]
 
 
 class DateDumper(Dumper):
@@ -296,6 +305,79 @@ class IntervalBinaryLoader(Loader):
         return value
 
 
+_LOADERS: tuple[tuple[str, type[Loader], type[Loader]], ...] = (
+    ("date", DateLoader, DateBinaryLoader),
+    ("time", TimeLoader, TimeBinaryLoader),
+    ("timetz", TimetzLoader, TimetzBinaryLoader),
+    ("timestamp", TimestampLoader, TimestampBinaryLoader),
+    ("timestamptz", TimestamptzLoader, TimestamptzBinaryLoader),
+    ("interval", IntervalLoader, IntervalBinaryLoader),
+)
+
+
+def register_out_of_range(
+    context: AdaptContext | None = None, policy: OutOfRangePolicy = "raise"
+) -> None:
+    """Choose what becomes of dates, timestamps and intervals that Python cannot hold.
+
+    It is about `date`, `timestamp`, `timestamptz` and `interval`, also as elements of arrays, bounds
+    of ranges and fields of composites, in text and binary format.
+
+    :param context: the connection, cursor or map to tell; every connection made from now on by
+        default.
+    :param policy: one of
+
+        - `"raise"`: `DataError`, as psycopg does;
+        - `"clamp"`: the first or the last value of Python's type that is nearest, as
+          `datetime.date.max`;
+        - `"infinity"`: for `infinity` and `-infinity` an :class:`ExtendedDate`,
+          :class:`ExtendedTimestamp`, :class:`ExtendedTimestamptz` or :class:`ExtendedInterval` that
+          is infinite; `DataError` for finite values;
+        - `"lossless"`: the same for infinities, and an object of those classes with the exact value
+          for finite values.
+
+        With the last two, objects of those classes can be parameters.
+    :raises ValueError: for another policy.
+    """
+    if policy not in ("raise", "clamp", "infinity", "lossless"):
+        raise ValueError(
+            f"bad policy: {policy!r}. It should be 'raise', 'clamp', 'infinity' or 'lossless'"
+        )
+    if context is None:
+        from ..postgres import adapters
+    else:
+        adapters = context.adapters
+    for name, *loaders in _LOADERS:
+        if name in ("time", "timetz"):
+            continue
+        for loader in loaders:
+            adapters.register_loader(name, _with_policy(loader, policy))
+    if policy in ("infinity", "lossless"):
+        for cls, text, binary in (
+            (ExtendedDate, DateDumper, DateBinaryDumper),
+            (ExtendedTimestamp, DatetimeDumper, DatetimeBinaryDumper),
+            (ExtendedTimestamptz, DatetimeDumper, DatetimeBinaryDumper),
+            (ExtendedInterval, TimedeltaDumper, TimedeltaBinaryDumper),
+        ):
+            adapters.register_dumper(cls, text)
+            adapters.register_dumper(cls, binary)
+
+
+def _with_policy(loader: type[Loader], policy: str) -> type[Loader]:
+    """The loader that does with values that are out of range what the policy says."""
+    if policy == "raise":
+        return loader
+    key = (loader, policy)
+    if key not in _policy_loaders:
+        members = {"__module__": __name__, "_native": vars(loader)["_native"]}
+        members["_out_of_range"] = policy
+        _policy_loaders[key] = type(f"{policy.title()}{loader.__name__}", (loader,), members)
+    return _policy_loaders[key]
+
+
+_policy_loaders: dict[tuple[type[Loader], str], type[Loader]] = {}
+
+
 def register_default_adapters(context: AdaptContext) -> None:
     """Register the adapters of this module."""
     adapters = context.adapters
@@ -317,13 +399,6 @@ def register_default_adapters(context: AdaptContext) -> None:
     for dumper in others:
         adapters.register_dumper(None, dumper)
 
-    for name, loader, binary_loader in (
-        ("date", DateLoader, DateBinaryLoader),
-        ("time", TimeLoader, TimeBinaryLoader),
-        ("timetz", TimetzLoader, TimetzBinaryLoader),
-        ("timestamp", TimestampLoader, TimestampBinaryLoader),
-        ("timestamptz", TimestamptzLoader, TimestamptzBinaryLoader),
-        ("interval", IntervalLoader, IntervalBinaryLoader),
-    ):
-        adapters.register_loader(name, loader)
-        adapters.register_loader(name, binary_loader)
+    for name, *loaders in _LOADERS:
+        for loader in loaders:
+            adapters.register_loader(name, loader)

@@ -112,18 +112,16 @@ class JsonbBinaryDumper(_JsonDumper):
 class _JsonLoader(Loader):
     """The base of the loaders of `json` and `jsonb`."""
 
+    # The core looks for these.
     #: What parses the text, if a context has its own function.
     _loads: JsonLoadsFunction | None = None
+    #: What becomes of the text otherwise: as `json.loads` if empty, `"decimals"` or `"raw"`.
+    _mode = ""
 
     _codec = "json"
-    _prefix = b""
 
     def load(self, data: Buffer) -> Any:
-        loads = type(self)._loads
-        text = bytes(data)
-        if loads is None or not text.startswith(self._prefix):
-            return _load(self._codec, self.format, self, text)
-        return loads(text[len(self._prefix) :])
+        return _load(self._codec, self.format, self, data)
 
 
 class JsonLoader(_JsonLoader):
@@ -151,7 +149,6 @@ class JsonbBinaryLoader(_JsonLoader):
 
     format = Format.BINARY
     _codec = "jsonb"
-    _prefix = b"\x01"
     _native = "jsonb"
 
 
@@ -186,13 +183,49 @@ def set_json_loads(loads: JsonLoadsFunction, context: AdaptContext | None = None
     if context is None:
         _core._set_json_loads(_unless_default(loads, "loads"))
         return
-    for name, loader in (
-        ("json", JsonLoader),
-        ("json", JsonBinaryLoader),
-        ("jsonb", JsonbLoader),
-        ("jsonb", JsonbBinaryLoader),
-    ):
-        members = {"__module__": __name__, "_loads": staticmethod(loads)}
+    _register_loaders(context, {"_loads": staticmethod(loads)})
+
+
+def set_json_options(
+    context: AdaptContext | None = None, *, decimals: bool = False, raw: bool = False
+) -> None:
+    """Choose what `json` and `jsonb` are loaded as. Without an option, what :func:`json.loads` gives.
+
+    Integers are exact in any case, whatever their size. This takes the place of
+    :func:`set_json_loads`, and the other way round.
+
+    :param context: the connection, cursor or map to tell; every connection made from now on by
+        default.
+    :param decimals: numbers with a fraction or an exponent become :class:`decimal.Decimal`, exactly
+        as the server has them, instead of `float`.
+    :param raw: the text of the document as `bytes`, not parsed.
+    :raises ValueError: for both at a time.
+    """
+    if decimals and raw:
+        raise ValueError("what is not parsed has no numbers: decimals or raw, not both")
+    if context is None:
+        from ..postgres import adapters as everywhere
+
+        context = everywhere
+    if decimals or raw:
+        _register_loaders(context, {"_mode": "decimals" if decimals else "raw"})
+        return
+    for name, loader in _LOADERS:
+        context.adapters.register_loader(name, loader)
+
+
+_LOADERS: tuple[tuple[str, type[_JsonLoader]], ...] = (
+    ("json", JsonLoader),
+    ("json", JsonBinaryLoader),
+    ("jsonb", JsonbLoader),
+    ("jsonb", JsonbBinaryLoader),
+)
+
+
+def _register_loaders(context: AdaptContext, options: dict[str, Any]) -> None:
+    """Register loaders with other attributes, which the core runs as it does the usual ones."""
+    for name, loader in _LOADERS:
+        members = {"__module__": __name__, "_native": loader._codec, **options}
         own = type(f"Custom{loader.__name__}", (loader,), members)
         context.adapters.register_loader(name, own)
 
@@ -212,7 +245,5 @@ def register_default_adapters(context: AdaptContext) -> None:
     adapters.register_dumper(Json, JsonDumper)
     adapters.register_dumper(Jsonb, JsonbBinaryDumper)
     adapters.register_dumper(Jsonb, JsonbDumper)
-    adapters.register_loader("json", JsonLoader)
-    adapters.register_loader("json", JsonBinaryLoader)
-    adapters.register_loader("jsonb", JsonbLoader)
-    adapters.register_loader("jsonb", JsonbBinaryLoader)
+    for name, loader in _LOADERS:
+        adapters.register_loader(name, loader)

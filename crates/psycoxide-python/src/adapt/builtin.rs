@@ -12,7 +12,7 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple, PyType,
 };
 
-use super::codec::{DumpCodec, DumpKind, LoadCodec, LoadKind, Scalar};
+use super::codec::{DumpCodec, DumpKind, LoadCodec, LoadKind, OutOfRange, Scalar};
 use super::registry::{ClassRef, DumperClass, LoaderClass, Registry};
 
 use Format::{Binary, Text};
@@ -195,8 +195,8 @@ const LOADERS: &[LoaderRow] = &[
         ("NumericBinaryLoader", scalar(Scalar::Numeric)),
     ]),
     (oid::DATE, "datetime", [
-        ("DateLoader", scalar(Scalar::Date)),
-        ("DateBinaryLoader", scalar(Scalar::Date)),
+        ("DateLoader", scalar(Scalar::Date(OutOfRange::Raise))),
+        ("DateBinaryLoader", scalar(Scalar::Date(OutOfRange::Raise))),
     ]),
     (oid::TIME, "datetime", [
         ("TimeLoader", scalar(Scalar::Time)),
@@ -207,16 +207,16 @@ const LOADERS: &[LoaderRow] = &[
         ("TimetzBinaryLoader", scalar(Scalar::Timetz)),
     ]),
     (oid::TIMESTAMP, "datetime", [
-        ("TimestampLoader", scalar(Scalar::Timestamp)),
-        ("TimestampBinaryLoader", scalar(Scalar::Timestamp)),
+        ("TimestampLoader", scalar(Scalar::Timestamp(OutOfRange::Raise))),
+        ("TimestampBinaryLoader", scalar(Scalar::Timestamp(OutOfRange::Raise))),
     ]),
     (oid::TIMESTAMPTZ, "datetime", [
-        ("TimestamptzLoader", scalar(Scalar::Timestamptz)),
-        ("TimestamptzBinaryLoader", scalar(Scalar::Timestamptz)),
+        ("TimestamptzLoader", scalar(Scalar::Timestamptz(OutOfRange::Raise))),
+        ("TimestamptzBinaryLoader", scalar(Scalar::Timestamptz(OutOfRange::Raise))),
     ]),
     (oid::INTERVAL, "datetime", [
-        ("IntervalLoader", scalar(Scalar::Interval)),
-        ("IntervalBinaryLoader", scalar(Scalar::Interval)),
+        ("IntervalLoader", scalar(Scalar::Interval(OutOfRange::Raise))),
+        ("IntervalBinaryLoader", scalar(Scalar::Interval(OutOfRange::Raise))),
     ]),
     (oid::UUID, "uuid", [
         ("UUIDLoader", scalar(Scalar::Uuid)),

@@ -130,8 +130,8 @@ pub enum LoadKind {
     Record,
     /// A composite type that was registered.
     Composite(Arc<Composite>),
-    /// An enumeration that was registered: its members by their labels.
-    Enum(Arc<Py<PyDict>>),
+    /// An enumeration that was registered.
+    Enum(Arc<Enumeration>),
     /// A Range.
     Range {
         /// The type of the bounds.
@@ -142,6 +142,13 @@ pub enum LoadKind {
         /// The type of the bounds.
         subtype: Oid,
     },
+    /// `json` or `jsonb`, other than by default.
+    Json {
+        /// Whether the binary form begins with a version.
+        is_jsonb: bool,
+        /// What becomes of the text.
+        mode: JsonMode,
+    },
 }
 
 /// A composite type and what becomes of its values.
@@ -151,6 +158,17 @@ pub struct Composite {
     pub types: Vec<Oid>,
     /// Called with the tuple of the values.
     pub make: Py<PyAny>,
+    /// Called for a value with other fields, which is loaded as if the type were not known.
+    pub mismatched: Option<Py<PyAny>>,
+}
+
+/// An enumeration and what becomes of its values.
+#[derive(Debug)]
+pub struct Enumeration {
+    /// The members by their labels.
+    pub members: Py<PyDict>,
+    /// Called for another label, which is loaded as a string.
+    pub mismatched: Option<Py<PyAny>>,
 }
 
 /// Types whose values have no parts.
@@ -171,18 +189,79 @@ pub enum Scalar {
     Numeric,
     Text,
     Bytea,
-    Date,
+    Date(OutOfRange),
     Time,
     Timetz,
-    Timestamp,
-    Timestamptz,
-    Interval,
+    Timestamp(OutOfRange),
+    Timestamptz(OutOfRange),
+    Interval(OutOfRange),
     Uuid,
     Json,
     Jsonb,
     Inet,
     Cidr,
     Hstore,
+}
+
+/// What becomes of a date, a timestamp or an interval that Python cannot hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutOfRange {
+    /// `DataError`.
+    #[default]
+    Raise,
+    /// The nearest value that Python can hold.
+    Clamp,
+    /// An object of the package for an infinity; `DataError` for others.
+    Infinity,
+    /// An object of the package that holds the exact value.
+    Lossless,
+}
+
+impl OutOfRange {
+    /// What a loader class, or an instance of one, says.
+    fn of(owner: &Bound<'_, PyAny>) -> PyResult<OutOfRange> {
+        let Some(policy) = owner.getattr_opt(intern!(owner.py(), "_out_of_range"))? else {
+            return Ok(OutOfRange::Raise);
+        };
+        match policy.cast::<PyString>()?.to_str()? {
+            "raise" => Ok(OutOfRange::Raise),
+            "clamp" => Ok(OutOfRange::Clamp),
+            "infinity" => Ok(OutOfRange::Infinity),
+            "lossless" => Ok(OutOfRange::Lossless),
+            other => Err(PyValueError::new_err(format!("bad policy: {other:?}"))),
+        }
+    }
+}
+
+/// What becomes of a JSON document, where it is not what `json.loads` makes of it.
+#[derive(Clone, Debug)]
+pub enum JsonMode {
+    /// As `json.loads`, with a `Decimal` for a number with a fraction or an exponent.
+    Decimals,
+    /// Its text, as bytes.
+    Raw,
+    /// What this function makes of its text.
+    Hook(Arc<Py<PyAny>>),
+}
+
+impl JsonMode {
+    /// What a loader class, or an instance of one, says.
+    fn of(owner: &Bound<'_, PyAny>) -> PyResult<Option<JsonMode>> {
+        let py = owner.py();
+        let hook = owner.getattr_opt(intern!(py, "_loads"))?;
+        if let Some(hook) = hook.filter(|hook| !hook.is_none()) {
+            return Ok(Some(JsonMode::Hook(Arc::new(hook.unbind()))));
+        }
+        let Some(mode) = owner.getattr_opt(intern!(py, "_mode"))? else {
+            return Ok(None);
+        };
+        match mode.cast::<PyString>()?.to_str()? {
+            "" => Ok(None),
+            "decimals" => Ok(Some(JsonMode::Decimals)),
+            "raw" => Ok(Some(JsonMode::Raw)),
+            other => Err(PyValueError::new_err(format!("bad mode: {other:?}"))),
+        }
+    }
 }
 
 /// The class's own `_native`, not one that it inherits.
@@ -215,6 +294,11 @@ fn delimiter_of(owner: &Bound<'_, PyAny>) -> PyResult<u8> {
         Some(&[byte]) => Ok(byte),
         Some(_) => Err(PyValueError::new_err("an array's delimiter is one byte")),
     }
+}
+
+fn mismatched_of(owner: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    let mismatched = owner.getattr_opt(intern!(owner.py(), "_mismatched"))?;
+    Ok(mismatched.map(Bound::unbind))
 }
 
 impl DumpKind {
@@ -302,12 +386,12 @@ impl Scalar {
             "numeric" => Scalar::Numeric,
             "text" => Scalar::Text,
             "bytea" => Scalar::Bytea,
-            "date" => Scalar::Date,
+            "date" => Scalar::Date(OutOfRange::Raise),
             "time" => Scalar::Time,
             "timetz" => Scalar::Timetz,
-            "timestamp" => Scalar::Timestamp,
-            "timestamptz" => Scalar::Timestamptz,
-            "interval" => Scalar::Interval,
+            "timestamp" => Scalar::Timestamp(OutOfRange::Raise),
+            "timestamptz" => Scalar::Timestamptz(OutOfRange::Raise),
+            "interval" => Scalar::Interval(OutOfRange::Raise),
             "uuid" => Scalar::Uuid,
             "json" => Scalar::Json,
             "jsonb" => Scalar::Jsonb,
@@ -316,6 +400,17 @@ impl Scalar {
             "hstore" => Scalar::Hstore,
             _ => return None,
         })
+    }
+
+    /// The same type with another way for what Python cannot hold.
+    fn with_policy(self, policy: OutOfRange) -> Scalar {
+        match self {
+            Scalar::Date(_) => Scalar::Date(policy),
+            Scalar::Timestamp(_) => Scalar::Timestamp(policy),
+            Scalar::Timestamptz(_) => Scalar::Timestamptz(policy),
+            Scalar::Interval(_) => Scalar::Interval(policy),
+            other => other,
+        }
     }
 
     /// Whether the objects made can never be part of a reference cycle.
@@ -340,10 +435,14 @@ impl LoadKind {
             "composite" => LoadKind::Composite(Arc::new(Composite {
                 types: owner.getattr(intern!(py, "_field_types"))?.extract()?,
                 make: owner.getattr(intern!(py, "_make"))?.unbind(),
+                mismatched: mismatched_of(owner)?,
             })),
             "enum" => {
                 let members = owner.getattr(intern!(py, "_members"))?;
-                LoadKind::Enum(Arc::new(members.cast_into::<PyDict>()?.unbind()))
+                LoadKind::Enum(Arc::new(Enumeration {
+                    members: members.cast_into::<PyDict>()?.unbind(),
+                    mismatched: mismatched_of(owner)?,
+                }))
             }
             "range" => LoadKind::Range {
                 subtype: oid_attribute(owner, intern!(py, "subtype_oid"))?,
@@ -351,7 +450,18 @@ impl LoadKind {
             "multirange" => LoadKind::Multirange {
                 subtype: oid_attribute(owner, intern!(py, "subtype_oid"))?,
             },
-            _ => LoadKind::Scalar(Scalar::named(name).ok_or_else(|| unknown_codec(name))?),
+            "json" | "jsonb" => {
+                let is_jsonb = name == "jsonb";
+                match JsonMode::of(owner)? {
+                    Some(mode) => LoadKind::Json { is_jsonb, mode },
+                    None if is_jsonb => LoadKind::Scalar(Scalar::Jsonb),
+                    None => LoadKind::Scalar(Scalar::Json),
+                }
+            }
+            _ => {
+                let scalar = Scalar::named(name).ok_or_else(|| unknown_codec(name))?;
+                LoadKind::Scalar(scalar.with_policy(OutOfRange::of(owner)?))
+            }
         })
     }
 }

@@ -64,6 +64,8 @@ struct Inner {
     /// Nothing can be written: the data come from the server, or have ended.
     unwritable: bool,
 
+    /// Whoever read has been told why the server has ended it.
+    told: bool,
     /// What was received and not read yet.
     chunk: CopyChunk,
     decoder: Option<Decoder>,
@@ -168,6 +170,13 @@ impl CopyBase {
         };
         drop(replaced);
         Ok(())
+    }
+
+    /// Whether a read has raised what the server has ended the COPY with: its end does not say it
+    /// once more.
+    #[getter]
+    fn _told(&self) -> bool {
+        self.lock().told
     }
 
     /// The cursor that performs the COPY.

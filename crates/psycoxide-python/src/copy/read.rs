@@ -232,7 +232,9 @@ impl PyOperation for ReceiveOperation {
             copy.get().report(py)?;
         } else if self.ended {
             let cursor = copy.get().cursor(py)?;
-            CursorBase::note_copied(cursor.bind(py), shared, &self.results)?;
+            let noted = CursorBase::note_copied(cursor.bind(py), shared, &self.results);
+            copy.get().lock().told |= noted.is_err();
+            noted?;
             if self.discarded {
                 return Err(OperationalError::new_err(
                     "receiving copy data failed: the COPY was cancelled",

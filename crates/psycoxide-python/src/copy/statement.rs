@@ -9,6 +9,7 @@ use crate::cursor::CursorBase;
 use crate::error::ProgrammingError;
 use crate::query;
 use crate::shared::Shared;
+use crate::template;
 
 /// The statement with its parameters in it.
 ///
@@ -21,6 +22,12 @@ pub fn compose<'py>(
     statement: &Bound<'py, PyAny>,
     parameters: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Vec<u8>> {
+    if template::is_template(statement) {
+        if parameters.is_some() {
+            return Err(template::has_its_own_parameters());
+        }
+        return template::compose(&CursorBase::transformer(cursor)?, statement);
+    }
     let encoding = shared.session.load().encoding;
     let text = query::text_of(statement, encoding, cursor.as_any())?;
     let Some(parameters) = parameters else {

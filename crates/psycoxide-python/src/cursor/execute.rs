@@ -8,18 +8,21 @@ use psycoxide_client::operations::{Operation, Step};
 use psycoxide_client::{Connection, Error, Query};
 use psycoxide_connection::{ExecStatus, QueryResult};
 use psycoxide_protocol::Format;
+use psycoxide_protocol::backend::Field;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString};
 
 use super::CursorBase;
 use super::results::Results;
 use crate::adapt::transformer::Transformer;
+use crate::auto::Lookups;
 use crate::error::{self, NotSupportedError};
 use crate::operation::{Finish, PyOperation, submit};
 use crate::pipeline::{self, Keep, QueueMany};
 use crate::pq::result::PGresult;
 use crate::query::{Binding, PreparedQuery, prepare};
 use crate::shared::Shared;
+use crate::template;
 
 impl CursorBase {
     /// Forgets the results of what was executed before.
@@ -119,12 +122,20 @@ impl CursorBase {
         query: &Bound<'py, PyAny>,
         params: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(Arc<Query>, Parameters)> {
-        let prepared = Self::prepared(slf, shared, query, params.map(|_| binding))?;
+        let prepared = if template::is_template(query) {
+            template::prepare(&Self::transformer(slf)?, binding, query)?
+        } else {
+            Self::prepared(slf, shared, query, params.map(|_| binding))?
+        };
         let prepared = prepared.get();
         let mut parameters = Parameters::default();
         if let Some(params) = params {
             let transformer = Self::transformer(slf)?;
             dump(&transformer, prepared, params, &mut parameters)?;
+        } else if prepared.is_template() {
+            let none = slf.py().None();
+            let transformer = Self::transformer(slf)?;
+            dump(&transformer, prepared, none.bind(slf.py()), &mut parameters)?;
         }
         let query = match parameters.text.take() {
             None => prepared.query.clone(),
@@ -161,11 +172,17 @@ impl CursorBase {
         let operation = ExecuteOperation {
             execute: Execute::new(request),
             results: None,
+            lookups: Lookups::default(),
             query,
             cursor: slf.clone().unbind(),
         };
         submit(py, &shared, operation)
     }
+}
+
+/// The columns of all results.
+fn fields_of(results: &[QueryResult]) -> impl Iterator<Item = &Field> {
+    results.iter().flat_map(|result| result.fields.iter())
 }
 
 /// Whether it is the default row factory.
@@ -265,7 +282,11 @@ impl CursorBase {
         slf.get().reset();
         let binding = Self::binding(slf)?;
         let result_format = slf.get().result_format(binding, None)?;
-        let prepared = Self::prepared(slf, &shared, query, Some(binding))?;
+        let prepared = if template::is_template(query) {
+            template::prepare(&Self::transformer(slf)?, binding, query)?
+        } else {
+            Self::prepared(slf, &shared, query, Some(binding))?
+        };
         let text = prepared.get().query.clone();
         let iterator = params_seq.try_iter()?.unbind();
         if shared.in_pipeline() {
@@ -298,6 +319,8 @@ impl CursorBase {
             exhausted: false,
             raised: None,
             row: 0,
+            lookups: Lookups::default(),
+            waiting: None,
             cursor: slf.clone().unbind(),
         };
         // What is wrong with the first sets is told before anything is sent.
@@ -313,6 +336,7 @@ impl CursorBase {
 struct ExecuteOperation {
     execute: Execute,
     results: Option<Vec<QueryResult>>,
+    lookups: Lookups,
     query: Arc<Query>,
     cursor: Py<CursorBase>,
 }
@@ -322,6 +346,9 @@ impl Operation for ExecuteOperation {
 
     #[inline]
     fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        if let Some(lookup) = self.lookups.current() {
+            return lookup.step(connection);
+        }
         if connection.pipeline.is_on() {
             // Somebody has entered pipeline mode while this waited for its turn.
             return Ok(Step::Done(()));
@@ -347,7 +374,12 @@ impl PyOperation for ExecuteOperation {
             )?;
             return Ok(Finish::Done(None));
         };
-        CursorBase::take_results(self.cursor.bind(py), shared, results, &self.query)?;
+        let cursor = self.cursor.bind(py);
+        if self.lookups.go_on(shared, cursor, fields_of(&results))? {
+            self.results = Some(results);
+            return Ok(Finish::Again);
+        }
+        CursorBase::take_results(cursor, shared, results, &self.query)?;
         Ok(Finish::Done(None))
     }
 }
@@ -367,6 +399,9 @@ struct ExecuteManyOperation {
     /// What went wrong with a set of parameters, to raise when the server is at rest.
     raised: Option<PyErr>,
     row: usize,
+    lookups: Lookups,
+    /// Results whose types are being looked up.
+    waiting: Option<Vec<QueryResult>>,
     cursor: Py<CursorBase>,
 }
 
@@ -413,6 +448,9 @@ impl Operation for ExecuteManyOperation {
     }
 
     fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        if let Some(lookup) = self.lookups.current() {
+            return lookup.step(connection);
+        }
         if connection.pipeline.is_on() {
             return Err(Error::Misuse(
                 "the connection has entered pipeline mode meanwhile",
@@ -431,6 +469,16 @@ impl Operation for ExecuteManyOperation {
 
 impl PyOperation for ExecuteManyOperation {
     fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish> {
+        if let Some(results) = self.waiting.take() {
+            let cursor = self.cursor.bind(py);
+            if self.lookups.go_on(shared, cursor, fields_of(&results))? {
+                self.waiting = Some(results);
+                return Ok(Finish::Again);
+            }
+            let query = self.prepared.bind(py).get().query.clone();
+            CursorBase::take_results(cursor, shared, results, &query)?;
+            return Ok(Finish::Done(None));
+        }
         let Some(outcome) = self.outcome.take() else {
             if self.operation.failed() {
                 self.exhausted = true;
@@ -461,7 +509,12 @@ impl PyOperation for ExecuteManyOperation {
             return Err(raised);
         }
         if self.returning {
-            CursorBase::take_results(cursor, shared, outcome.results, &query)?;
+            let results = outcome.results;
+            if self.lookups.go_on(shared, cursor, fields_of(&results))? {
+                self.waiting = Some(results);
+                return Ok(Finish::Again);
+            }
+            CursorBase::take_results(cursor, shared, results, &query)?;
         }
         Ok(Finish::Done(None))
     }

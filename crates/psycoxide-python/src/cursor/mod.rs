@@ -106,6 +106,26 @@ impl CursorBase {
     }
 }
 
+impl CursorBase {
+    /// The cursor's own adapters, if somebody has asked for them.
+    pub(crate) fn adapters_of_its_own(&self, py: Python<'_>) -> Option<Py<AdaptersMap>> {
+        let inner = self.lock();
+        inner
+            .adapters
+            .as_ref()
+            .map(|adapters| adapters.clone_ref(py))
+    }
+
+    /// Lets the cursor take over what has been registered on its connection meanwhile.
+    pub(crate) fn forget_transformer(&self) {
+        let old = {
+            let mut inner = self.lock();
+            (inner.transformer.take(), inner.loaders.take())
+        };
+        drop(old);
+    }
+}
+
 pub(crate) fn not_initialised() -> PyErr {
     InterfaceError::new_err("the cursor was not initialised: call super().__init__()")
 }

@@ -22,6 +22,7 @@ use pyo3::types::{PyList, PyString};
 
 use super::results::Results;
 use super::{CursorBase, not_initialised};
+use crate::auto::Lookups;
 use crate::error::{self, NotSupportedError, ProgrammingError};
 use crate::operation::{Finish, PyOperation, submit};
 use crate::pq::result::PGresult;
@@ -429,6 +430,7 @@ struct ServerOperation {
     work: Work,
     /// How many rows are wanted at most.
     count: Option<usize>,
+    lookups: Lookups,
 }
 
 impl ServerOperation {
@@ -446,6 +448,7 @@ impl ServerOperation {
             query,
             work,
             count: None,
+            lookups: Lookups::default(),
         }
     }
 }
@@ -454,6 +457,9 @@ impl Operation for ServerOperation {
     type Output = ();
 
     fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
+        if let Some(lookup) = self.lookups.current() {
+            return lookup.step(connection);
+        }
         let Some(batch) = &mut self.batch else {
             return Ok(Step::Done(()));
         };
@@ -476,6 +482,12 @@ impl PyOperation for ServerOperation {
         {
             let result = PGresult::new(Arc::new(result.clone()), Some(self.query.clone()));
             return Err(error::of_result(py, result, shared));
+        }
+        if let Some(found) = &result
+            && self.lookups.go_on(shared, cursor, found.fields.iter())?
+        {
+            self.results.extend(result);
+            return Ok(Finish::Again);
         }
         let value = match self.work {
             Work::Declare => {

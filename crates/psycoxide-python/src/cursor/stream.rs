@@ -18,6 +18,7 @@ use pyo3::types::PyList;
 
 use super::results::Results;
 use super::{CursorBase, copy};
+use crate::auto;
 use crate::driver;
 use crate::error::{self, InterfaceError, ProgrammingError};
 use crate::event_loop;
@@ -262,7 +263,7 @@ impl StreamOperation {
             }
             _ => return Err(error::unexpected_result(&result)),
         }
-        CursorBase::stream_rows(cursor, result, &self.query)
+        CursorBase::stream_rows(cursor, shared, result, &self.query)
     }
 }
 
@@ -271,10 +272,12 @@ impl CursorBase {
     /// is kept from piece to piece.
     fn stream_rows<'py>(
         slf: &Bound<'py, Self>,
+        shared: &Shared,
         result: QueryResult,
         query: &Arc<Query>,
     ) -> PyResult<Bound<'py, PyList>> {
         let rows = result.rows.len();
+        auto::register_known(shared, slf, &result.fields)?;
         let old = {
             let mut inner = slf.get().lock();
             if inner.closed {

@@ -1,6 +1,5 @@
 //! Dates, times, datetimes and timedeltas.
 
-use psycoxide_types::calendar::MICROSECONDS_PER_DAY;
 use psycoxide_types::catalog::oid;
 use psycoxide_types::date::{self, Date};
 use psycoxide_types::interval::{self, Interval};
@@ -15,6 +14,7 @@ use pyo3::types::{
 };
 
 use super::Dumped;
+use super::extended::{self, Moment};
 use crate::adapt::codec::{DumpCodec, DumpKind};
 use crate::adapt::error::{Failure, Result};
 
@@ -45,7 +45,10 @@ fn time_of(value: &impl PyTimeAccess) -> Time {
 
 /// A date.
 pub fn dump_date(codec: &DumpCodec, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<Dumped> {
-    let date = Extended::Finite(date_of(cast::<PyDate>(value)?));
+    let date = match value.cast::<PyDate>() {
+        Ok(date) => Extended::Finite(date_of(date)),
+        Err(error) => extended::date(value)?.ok_or_else(|| Failure::Python(error.into()))?,
+    };
     match codec.format {
         Format::Text => date::encode_text(date, out),
         Format::Binary => date::encode_binary(date, out)?,
@@ -105,7 +108,13 @@ pub fn dump_datetime(
     value: &Bound<'_, PyAny>,
     out: &mut Vec<u8>,
 ) -> Result<Dumped> {
-    let object = cast::<PyDateTime>(value)?;
+    let object = match value.cast::<PyDateTime>() {
+        Ok(object) => object,
+        Err(error) => {
+            let moment = extended::moment(value)?.ok_or_else(|| Failure::Python(error.into()))?;
+            return dump_extended(codec, moment, out);
+        }
+    };
     let local = Timestamp {
         date: date_of(object),
         time: time_of(object),
@@ -149,19 +158,46 @@ pub fn dump_datetime(
     }))
 }
 
+/// A timestamp that Python's datetime cannot hold.
+#[cold]
+fn dump_extended(codec: &DumpCodec, moment: Moment, out: &mut Vec<u8>) -> Result<Dumped> {
+    match moment {
+        Moment::Local(value) => {
+            match codec.format {
+                Format::Text => timestamp::encode_timestamp_text(value, out),
+                Format::Binary => timestamp::encode_timestamp_binary(value, out)?,
+            }
+            Ok(codec.wrote_as(oid::TIMESTAMP))
+        }
+        Moment::Utc(value) => {
+            let value = value.map(|local| TimestampTz {
+                local,
+                utc_offset: 0,
+            });
+            match codec.format {
+                Format::Text => timestamp::encode_timestamptz_text(value, out),
+                Format::Binary => timestamp::encode_timestamptz_binary(value, out)?,
+            }
+            Ok(codec.wrote_as(oid::TIMESTAMPTZ))
+        }
+    }
+}
+
 /// A timedelta: its days, and the rest in microseconds.
 pub fn dump_timedelta(
     codec: &DumpCodec,
     value: &Bound<'_, PyAny>,
     out: &mut Vec<u8>,
 ) -> Result<Dumped> {
-    let delta = cast::<PyDelta>(value)?;
-    let interval = Interval {
-        months: 0,
-        days: delta.get_days(),
-        micros: i64::from(delta.get_seconds()) * 1_000_000 + i64::from(delta.get_microseconds()),
+    let interval = match value.cast::<PyDelta>() {
+        Ok(delta) => Interval {
+            months: 0,
+            days: delta.get_days(),
+            micros: i64::from(delta.get_seconds()) * 1_000_000
+                + i64::from(delta.get_microseconds()),
+        },
+        Err(error) => extended::interval(value)?.ok_or_else(|| Failure::Python(error.into()))?,
     };
-    debug_assert!(interval.micros < MICROSECONDS_PER_DAY);
     match codec.format {
         Format::Text => interval::encode_text(&interval, out),
         Format::Binary => interval::encode_binary(&interval, out),

@@ -6,6 +6,7 @@
 //! dumper.
 
 pub mod datetime;
+pub mod extended;
 pub mod json;
 pub mod list;
 pub mod literal;

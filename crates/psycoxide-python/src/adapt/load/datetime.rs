@@ -1,8 +1,8 @@
 //! Dates, times, timestamps and intervals to the classes of `datetime`.
 //!
-//! PostgreSQL's calendar is longer than Python's, and its time of day reaches 24:00: what does not
-//! fit raises `DataError`, see the manual's
-//! [date/time types](https://www.postgresql.org/docs/current/datatype-datetime.html).
+//! PostgreSQL's calendar is longer than Python's, and its time of day reaches 24:00: what becomes of
+//! a date that does not fit is said in [`beyond`](super::beyond), a time raises `DataError`. See
+//! the manual's [date/time types](https://www.postgresql.org/docs/current/datatype-datetime.html).
 
 use psycoxide_types::date::{self, Date, DateFormat, DateStyle};
 use psycoxide_types::interval::{self, Interval};
@@ -14,28 +14,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDelta, PyTime};
 
 use super::LoadContext;
+use super::beyond::{self, Beyond, Outside};
+use crate::adapt::codec::OutOfRange;
 use crate::adapt::error::{Failure, Result};
 use crate::adapt::timezone;
-
-/// Which end of Python's calendar a value is beyond.
-#[derive(Clone, Copy)]
-enum Beyond {
-    Start,
-    End,
-}
-
-#[cold]
-fn beyond(what: &str, beyond: Beyond, format: Format, data: &[u8]) -> Failure {
-    let side = match beyond {
-        Beyond::Start => "small (before year 1)",
-        Beyond::End => "large (after year 10K)",
-    };
-    let value = match format {
-        Format::Text => format!(": '{}'", data.escape_ascii()),
-        Format::Binary => String::new(),
-    };
-    Failure::Range(format!("{what} too {side}{value}"))
-}
 
 /// The finite value, if Python's calendar has its year.
 #[inline]
@@ -55,6 +37,7 @@ fn in_calendar<T: Copy>(value: Extended<T>, year: impl Fn(&T) -> i32) -> Result<
 #[inline]
 pub fn load_date<'py>(
     cx: &mut LoadContext<'_, 'py>,
+    policy: OutOfRange,
     format: Format,
     data: &[u8],
 ) -> Result<Bound<'py, PyAny>> {
@@ -62,9 +45,10 @@ pub fn load_date<'py>(
         Format::Text => date::decode_text(data, cx.session.date_style)?,
         Format::Binary => date::decode_binary(data)?,
     };
-    let date =
-        in_calendar(date, |date| date.year).map_err(|side| beyond("date", side, format, data))?;
-    Ok(PyDate::new(cx.py, date.year, date.month, date.day)?.into_any())
+    match in_calendar(date, |date| date.year) {
+        Ok(date) => Ok(PyDate::new(cx.py, date.year, date.month, date.day)?.into_any()),
+        Err(side) => Outside { side, format, data }.date(cx, policy, date),
+    }
 }
 
 fn check_hour(time: &Time, what: &str, format: Format, data: &[u8]) -> Result<()> {
@@ -134,6 +118,7 @@ pub fn load_timetz<'py>(
 #[inline]
 pub fn load_timestamp<'py>(
     cx: &mut LoadContext<'_, 'py>,
+    policy: OutOfRange,
     format: Format,
     data: &[u8],
 ) -> Result<Bound<'py, PyAny>> {
@@ -141,15 +126,20 @@ pub fn load_timestamp<'py>(
         Format::Text => timestamp::decode_timestamp_text(data, cx.session.date_style)?,
         Format::Binary => timestamp::decode_binary(data)?,
     };
-    let value = in_calendar(value, |value| value.date.year)
-        .map_err(|side| beyond("timestamp", side, format, data))?;
-    Ok(timezone::datetime(cx.py, &value, None, false)?.into_any())
+    match in_calendar(value, |value| value.date.year) {
+        Ok(value) => Ok(timezone::datetime(cx.py, &value, None, false)?.into_any()),
+        Err(side) => {
+            let micros = value.map(|value| value.micros().unwrap_or_default());
+            Outside { side, format, data }.timestamp(cx, policy, micros)
+        }
+    }
 }
 
 /// `timestamptz`, in the session's time zone.
 #[inline]
 pub fn load_timestamptz<'py>(
     cx: &mut LoadContext<'_, 'py>,
+    policy: OutOfRange,
     format: Format,
     data: &[u8],
 ) -> Result<Bound<'py, PyAny>> {
@@ -165,8 +155,13 @@ pub fn load_timestamptz<'py>(
                 return Err(unsupported(style, data));
             }
             let value = timestamp::decode_timestamptz_text(data, style)?;
-            let value = in_calendar(value, |value| value.local.date.year)
-                .map_err(|side| beyond("timestamp", side, format, data))?;
+            let value = match in_calendar(value, |value| value.local.date.year) {
+                Ok(value) => value,
+                Err(side) => {
+                    let micros = value.map(|value| value.micros().unwrap_or_default());
+                    return Outside { side, format, data }.timestamptz(cx, policy, micros);
+                }
+            };
             if value.utc_offset == 0 && zone.is_utc {
                 let zone = zone.tzinfo.bind(py);
                 return Ok(timezone::datetime(py, &value.local, Some(zone), false)?.into_any());
@@ -178,10 +173,13 @@ pub fn load_timestamptz<'py>(
             )
         }
     };
+    let outside = |side| Outside { side, format, data };
     let micros = match micros {
         Extended::Finite(micros) => micros,
-        Extended::Infinity => return Err(beyond("timestamp", Beyond::End, format, data)),
-        Extended::NegativeInfinity => return Err(beyond("timestamp", Beyond::Start, format, data)),
+        Extended::Infinity => return outside(Beyond::End).timestamptz(cx, policy, micros),
+        Extended::NegativeInfinity => {
+            return outside(Beyond::Start).timestamptz(cx, policy, micros);
+        }
     };
     let tzinfo = zone.tzinfo.bind(py);
     let found = if zone.is_utc {
@@ -206,7 +204,7 @@ pub fn load_timestamptz<'py>(
     } else {
         Beyond::End
     };
-    Err(beyond("timestamp", side, format, data))
+    outside(side).timestamptz(cx, policy, Extended::Finite(micros))
 }
 
 /// In other styles than ISO the zone is an abbreviation, which may stand for several offsets.
@@ -219,12 +217,13 @@ fn unsupported(style: DateStyle, data: &[u8]) -> Failure {
 }
 
 /// The longest timedelta, in days.
-const MAX_DAYS: i64 = 999_999_999;
+pub(super) const MAX_DAYS: i64 = 999_999_999;
 
 /// `interval`: a month counts as 30 days and a year as 365.
 #[inline]
 pub fn load_interval<'py>(
     cx: &mut LoadContext<'_, 'py>,
+    policy: OutOfRange,
     format: Format,
     data: &[u8],
 ) -> Result<Bound<'py, PyAny>> {
@@ -233,9 +232,7 @@ pub fn load_interval<'py>(
         Format::Binary => interval::decode_binary(data)?,
     };
     if interval == Interval::INFINITY || interval == Interval::NEGATIVE_INFINITY {
-        return Err(Failure::Range(String::from(
-            "interval not supported by Python: infinity",
-        )));
+        return beyond::infinite_interval(cx, policy, interval == Interval::INFINITY);
     }
     // Both products fit: 2^31 months are 2^28 years.
     let years = i64::from(interval.months / 12);
@@ -246,9 +243,7 @@ pub fn load_interval<'py>(
         + interval.micros.div_euclid(MICROSECONDS_PER_DAY);
     let in_day = interval.micros.rem_euclid(MICROSECONDS_PER_DAY);
     if !(-MAX_DAYS..=MAX_DAYS).contains(&days) {
-        return Err(Failure::Range(format!(
-            "can't parse interval: days={days}; must have magnitude <= {MAX_DAYS}"
-        )));
+        return beyond::long_interval(cx, policy, &interval, days);
     }
     // In range, all three: just checked, below 86,400 and below a million.
     let delta = PyDelta::new(

@@ -12,7 +12,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
 
-use super::LoadContext;
+use psycoxide_types::json::decode_jsonb_binary;
+
+use super::{LoadContext, objects};
+use crate::adapt::codec::JsonMode;
 use crate::adapt::error::{Failure, Result};
 use crate::raw::string;
 
@@ -41,6 +44,44 @@ pub fn load<'py>(cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py
     if let Some(hook) = hook(py) {
         return Ok(hook.call1((PyBytes::new(py, data),))?);
     }
+    parse(cx, data, false)
+}
+
+/// A loader of documents that somebody wants otherwise.
+#[derive(Debug)]
+pub struct JsonLoader {
+    /// Whether a version stands before the text.
+    pub has_version: bool,
+    /// What becomes of the text.
+    pub mode: JsonMode,
+}
+
+impl JsonLoader {
+    /// The object for a document.
+    pub fn load<'py>(
+        &self,
+        cx: &mut LoadContext<'_, 'py>,
+        data: &[u8],
+    ) -> Result<Bound<'py, PyAny>> {
+        let data = if self.has_version {
+            decode_jsonb_binary(data)?
+        } else {
+            data
+        };
+        match &self.mode {
+            JsonMode::Decimals => parse(cx, data, true),
+            JsonMode::Raw => Ok(PyBytes::new(cx.py, data).into_any()),
+            JsonMode::Hook(hook) => Ok(hook.bind(cx.py).call1((PyBytes::new(cx.py, data),))?),
+        }
+    }
+}
+
+fn parse<'py>(
+    cx: &mut LoadContext<'_, 'py>,
+    data: &[u8],
+    decimals: bool,
+) -> Result<Bound<'py, PyAny>> {
+    let py = cx.py;
     if let Ok(text) = simdutf8::basic::from_utf8(data) {
         let mut parser = Parser {
             py,
@@ -48,24 +89,33 @@ pub fn load<'py>(cx: &mut LoadContext<'_, 'py>, data: &[u8]) -> Result<Bound<'py
             position: 0,
             keys: &mut cx.scratch.keys,
             depth: 0,
+            decimals,
         };
         if let Some(value) = parser.document() {
             return Ok(value);
         }
     }
-    load_by_python(py, data)
+    parse_by_python(py, data, decimals)
 }
 
 /// `json.loads`; whatever it refuses is a value that the server should not have sent.
 #[cold]
-fn load_by_python<'py>(py: Python<'py>, data: &[u8]) -> Result<Bound<'py, PyAny>> {
+fn parse_by_python<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    decimals: bool,
+) -> Result<Bound<'py, PyAny>> {
     static JSON_LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let loads = JSON_LOADS.get_or_try_init(py, || {
         PyResult::Ok(py.import("json")?.getattr("loads")?.unbind())
     })?;
+    let options = PyDict::new(py);
+    if decimals {
+        options.set_item("parse_float", objects::decimal_class(py)?)?;
+    }
     loads
         .bind(py)
-        .call1((PyBytes::new(py, data),))
+        .call((PyBytes::new(py, data),), Some(&options))
         .map_err(|error| {
             if error.is_instance_of::<PyValueError>(py)
                 || error.is_instance_of::<PyRecursionError>(py)
@@ -90,6 +140,8 @@ struct Parser<'a, 'py> {
     position: usize,
     keys: &'a mut KeyCache,
     depth: usize,
+    /// Whether numbers with a fraction or an exponent become a `Decimal`.
+    decimals: bool,
 }
 
 impl<'a, 'py> Parser<'a, 'py> {
@@ -282,6 +334,9 @@ impl<'a, 'py> Parser<'a, 'py> {
             self.digits()?;
         }
         let text = self.text.get(start..self.position)?;
+        if is_float && self.decimals {
+            return objects::decimal(self.py, text).ok();
+        }
         if is_float {
             return Some(PyFloat::new(self.py, text.parse().ok()?).into_any());
         }
@@ -410,6 +465,7 @@ mod tests {
             position: 0,
             keys: &mut keys,
             depth: 0,
+            decimals: false,
         };
         parser.document()
     }

@@ -5,6 +5,7 @@
 //! never reaches a loader.
 
 pub mod array;
+pub mod beyond;
 pub mod datetime;
 pub mod hstore;
 pub mod json;
@@ -22,15 +23,14 @@ use std::sync::Arc;
 use psycoxide_types::{Format, Oid};
 use pyo3::prelude::*;
 
-use super::codec::{LoadCodec, LoadKind, Scalar};
+use super::codec::{Enumeration, LoadCodec, LoadKind, Scalar};
 use super::error::{Failure, Result};
 use super::registry::Registry;
 use super::session::Session;
 use super::timezone::OffsetCache;
 use super::transformer::Transformer;
 use array::{ArrayLoader, BinaryArrayLoader};
-use json::KeyCache;
-use pyo3::types::PyDict;
+use json::{JsonLoader, KeyCache};
 use python::PythonLoader;
 use range::RangeLoader;
 use record::{CompositeLoader, RecordLoader};
@@ -57,7 +57,9 @@ pub enum Loader {
     /// A composite type that was registered.
     Composite(Arc<CompositeLoader>),
     /// A member of an enumeration.
-    Enum(Arc<Py<PyDict>>),
+    Enum(Arc<Enumeration>),
+    /// A JSON document, other than by default.
+    Json(Arc<JsonLoader>),
     /// An instance of a Python class.
     Python(Arc<PythonLoader>),
 }
@@ -189,10 +191,10 @@ impl Loader {
                     .iter()
                     .map(|&oid| part(oid))
                     .collect::<PyResult<_>>()?,
-                make: composite.make.clone_ref(transformer.py()),
+                composite,
                 format,
             })),
-            LoadKind::Enum(members) => Loader::Enum(members),
+            LoadKind::Enum(enumeration) => Loader::Enum(enumeration),
             LoadKind::Range { subtype } => Loader::Range(Arc::new(RangeLoader {
                 bound: part(subtype)?,
                 format,
@@ -202,6 +204,10 @@ impl Loader {
                 format,
             })),
             LoadKind::Scalar(scalar) => Loader::Scalar(scalar, format),
+            LoadKind::Json { is_jsonb, mode } => Loader::Json(Arc::new(JsonLoader {
+                has_version: is_jsonb && format == Format::Binary,
+                mode,
+            })),
             LoadKind::Array { element, delimiter } => match format {
                 Format::Text => Loader::Array(Arc::new(ArrayLoader {
                     element: part(element)?,
@@ -242,7 +248,8 @@ impl Loader {
             Loader::Multirange(range) => range.load_multirange(cx, data),
             Loader::Record(record) => cx.nested(|cx| record.load(cx, data)),
             Loader::Composite(composite) => composite.load(cx, data),
-            Loader::Enum(members) => record::load_enum(cx, members.bind(cx.py), data),
+            Loader::Json(json) => json.load(cx, data),
+            Loader::Enum(enumeration) => record::load_enum(cx, enumeration, data),
             Loader::Python(loader) => loader.load(cx.py, data),
         }
     }

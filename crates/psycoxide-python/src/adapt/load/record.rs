@@ -4,12 +4,15 @@
 //! and a composite type that was registered is known. See the manual's
 //! [composite types](https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX).
 
+use std::sync::Arc;
+
 use psycoxide_types::catalog::oid;
 use psycoxide_types::{Format, composite};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyTuple};
 
 use super::{LoadContext, Loader};
+use crate::adapt::codec::{Composite, Enumeration};
 use crate::adapt::error::{Failure, Result};
 use crate::raw::sequence::TupleBuilder;
 
@@ -83,8 +86,8 @@ fn too_many() -> Failure {
 pub struct CompositeLoader {
     /// For each field.
     pub fields: Vec<Loader>,
-    /// Called with the tuple of the values.
-    pub make: Py<PyAny>,
+    /// What becomes of the values.
+    pub composite: Arc<Composite>,
     /// Its format.
     pub format: Format,
 }
@@ -96,6 +99,15 @@ impl CompositeLoader {
         cx: &mut LoadContext<'_, 'py>,
         data: &[u8],
     ) -> Result<Bound<'py, PyAny>> {
+        if let Some(mismatched) = &self.composite.mismatched
+            && !self.suits(data)
+        {
+            mismatched.bind(cx.py).call0()?;
+            return match self.format {
+                Format::Text => cx.session.encoding.load(cx.py, data),
+                Format::Binary => Ok(PyBytes::new(cx.py, data).into_any()),
+            };
+        }
         let values = match self.format {
             Format::Text => text_fields(cx, data, |index| self.fields.get(index))?,
             Format::Binary => {
@@ -120,21 +132,41 @@ impl CompositeLoader {
         } else {
             PyTuple::new(cx.py, values)?
         };
-        Ok(self.make.bind(cx.py).call1((values,))?)
+        Ok(self.composite.make.bind(cx.py).call1((values,))?)
+    }
+
+    /// Whether a value has the fields that the type had when it was registered: their types in
+    /// binary format, their number in text.
+    fn suits(&self, data: &[u8]) -> bool {
+        match self.format {
+            Format::Text => {
+                let count = composite::decode_text(data).count();
+                count == self.fields.len() || (count == 0 && self.fields.len() == 1)
+            }
+            Format::Binary => composite::decode_binary(data).is_ok_and(|fields| {
+                let types = fields.map_while(|field| field.ok().map(|(oid, _)| oid));
+                types.eq(self.composite.types.iter().copied())
+            }),
+        }
     }
 }
 
 /// A member of an enumeration by its label.
 pub fn load_enum<'py>(
     cx: &mut LoadContext<'_, 'py>,
-    members: &Bound<'py, PyDict>,
+    enumeration: &Enumeration,
     data: &[u8],
 ) -> Result<Bound<'py, PyAny>> {
     let label = cx.session.encoding.load_str(cx.py, data)?;
-    members.get_item(&label)?.ok_or_else(|| {
-        Failure::Range(format!(
-            "bad member for the enum: {:?}",
-            label.to_string_lossy()
-        ))
-    })
+    if let Some(member) = enumeration.members.bind(cx.py).get_item(&label)? {
+        return Ok(member);
+    }
+    if let Some(mismatched) = &enumeration.mismatched {
+        mismatched.bind(cx.py).call0()?;
+        return Ok(label.into_any());
+    }
+    Err(Failure::Range(format!(
+        "bad member for the enum: {:?}",
+        label.to_string_lossy()
+    )))
 }
