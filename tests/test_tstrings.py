@@ -159,7 +159,7 @@ async def test_stream_and_copy(twin):
         template = Template("COPY (SELECT ", value("it's"), ", ", value(1), ") TO STDOUT")
         async with cur.copy(template) as copy:
             assert [row async for row in copy.rows()] == [("it's", "1")]
-        await conn.execute("CREATE TEMP TABLE \"a b\" (x int)")
+        await conn.execute('CREATE TEMP TABLE "a b" (x int)')
         async with cur.copy(Template("COPY ", value("a b", "i"), " FROM STDIN")) as copy:
             await copy.write_row([5])
         cur = await conn.execute(Template("SELECT * FROM ", value("a b", "i")))

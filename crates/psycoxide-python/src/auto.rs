@@ -224,7 +224,11 @@ impl Lookups {
             return Ok(false);
         };
         self.count += 1;
-        self.current = Some(Lookup::new(&question, unknown, in_transaction == Some(true)));
+        self.current = Some(Lookup::new(
+            &question,
+            unknown,
+            in_transaction == Some(true),
+        ));
         Ok(true)
     }
 }

@@ -375,5 +375,5 @@ class ExtendedInterval(Extended):
 
 
 for _cls in (ExtendedDate, ExtendedTimestamp, ExtendedTimestamptz, ExtendedInterval):
-    _cls.INFINITY = _cls._of(inf)  # type: ignore[attr-defined]
-    _cls.NEGATIVE_INFINITY = _cls._of(-inf)  # type: ignore[attr-defined]
+    _cls.INFINITY = _cls._of(inf)
+    _cls.NEGATIVE_INFINITY = _cls._of(-inf)

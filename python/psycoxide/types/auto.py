@@ -1,8 +1,8 @@
 """Types that are looked up when they are met: enums, composites, ranges, domains and their arrays.
 
 A program that registers no types gets values of types that the server's users have created as text
-(as bytes in binary format). After :func:`register_auto` a connection finds out by itself what such a
-type is, the first time a result has a column of it, and loads the values as if the type had been
+(as bytes in binary format). After :func:`register_auto` a connection finds out by itself what such
+a type is, the first time a result has a column of it, and loads the values as if the type had been
 registered.
 
 What is known of a database's types is kept for all connections of the process to that database.
@@ -33,12 +33,12 @@ def register_auto(conn: BaseConnection[Any], *, enums: bool = False) -> None:
     """Let a connection look up types that nobody has registered, when a result has values of them.
 
     Composite types are loaded as named tuples, ranges and multiranges as
-    :class:`~psycoxide.types.range.Range` and :class:`~psycoxide.types.multirange.Multirange`, domains
-    as what they are made of, enums as `str`, arrays of any of these as lists; also where one of them
-    is a part of another. Types that were registered otherwise stay as they are.
+    :class:`~psycoxide.types.range.Range` and :class:`~psycoxide.types.multirange.Multirange`,
+    domains as what they are made of, enums as `str`, arrays of any of these as lists; also where
+    one of them is a part of another. Types that were registered otherwise stay as they are.
 
-    Looking up takes one more query, in the same transaction, each time a connection meets types that
-    it does not know; mostly once in its life. In a pipeline, in `stream()` and in a failed
+    Looking up takes one more query, in the same transaction, each time a connection meets types
+    that it does not know; mostly once in its life. In a pipeline, in `stream()` and in a failed
     transaction nothing can be asked: a type that the connection has not met before is loaded there
     as without this function. The same happens if the query fails, which does not affect the
     transaction.
@@ -81,7 +81,13 @@ class _Type(NamedTuple):
 
     def parts(self) -> tuple[int, ...]:
         """The types that this one is made of."""
-        parts = (self.element, self.base, self.subtype, self.range, *(oid for _, oid in self.fields))
+        parts = (
+            self.element,
+            self.base,
+            self.subtype,
+            self.range,
+            *(oid for _, oid in self.fields),
+        )
         return tuple(oid for oid in parts if oid)
 
 
@@ -225,9 +231,7 @@ class _Learner:
                 adapters.types.add(plain)
             register_array(adapters, plain)
 
-    def _register_composite(
-        self, adapters: AdaptersMap, database: _Database, info: _Type
-    ) -> None:
+    def _register_composite(self, adapters: AdaptersMap, database: _Database, info: _Type) -> None:
         from .composite import CompositeInfo, _named_tuple, register_composite
 
         names, types = zip(*info.fields) if info.fields else ((), ())
@@ -339,7 +343,8 @@ WITH RECURSIVE wanted(oid) AS (
             SELECT e.oid FROM pg_catalog.pg_type AS e
             WHERE e.oid = t.typelem AND e.typarray = t.oid
         ), 0) AS element,
-        t.typbasetype AS base, COALESCE(r.rngsubtype, 0) AS subtype, COALESCE(r.rngtypid, 0) AS range,
+        t.typbasetype AS base, COALESCE(r.rngsubtype, 0) AS subtype,
+        COALESCE(r.rngtypid, 0) AS range,
         (
             SELECT pg_catalog.json_agg(
                 pg_catalog.json_build_array(a.attname, a.atttypid::bigint) ORDER BY a.attnum)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from .._core import _dump, _load
 from ..adapt import Dumper, Loader, PyFormat
 from ..pq._enums import Format
-from ._extended import (
-    ExtendedDate as ExtendedDate,
-    ExtendedInterval as ExtendedInterval,
-    ExtendedTimestamp as ExtendedTimestamp,
-    ExtendedTimestamptz as ExtendedTimestamptz,
-)
+from ._extended import ExtendedDate as ExtendedDate
+from ._extended import ExtendedInterval as ExtendedInterval
+from ._extended import ExtendedTimestamp as ExtendedTimestamp
+from ._extended import ExtendedTimestamptz as ExtendedTimestamptz
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -320,8 +318,8 @@ def register_out_of_range(
 ) -> None:
     """Choose what becomes of dates, timestamps and intervals that Python cannot hold.
 
-    It is about `date`, `timestamp`, `timestamptz` and `interval`, also as elements of arrays, bounds
-    of ranges and fields of composites, in text and binary format.
+    It is about `date`, `timestamp`, `timestamptz` and `interval`, also as elements of arrays,
+    bounds of ranges and fields of composites, in text and binary format.
 
     :param context: the connection, cursor or map to tell; every connection made from now on by
         default.

@@ -189,7 +189,7 @@ def set_json_loads(loads: JsonLoadsFunction, context: AdaptContext | None = None
 def set_json_options(
     context: AdaptContext | None = None, *, decimals: bool = False, raw: bool = False
 ) -> None:
-    """Choose what `json` and `jsonb` are loaded as. Without an option, what :func:`json.loads` gives.
+    """Choose what `json` and `jsonb` are loaded as; without an option, as :func:`json.loads` does.
 
     Integers are exact in any case, whatever their size. This takes the place of
     :func:`set_json_loads`, and the other way round.

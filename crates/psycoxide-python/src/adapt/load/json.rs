@@ -100,11 +100,7 @@ fn parse<'py>(
 
 /// `json.loads`; whatever it refuses is a value that the server should not have sent.
 #[cold]
-fn parse_by_python<'py>(
-    py: Python<'py>,
-    data: &[u8],
-    decimals: bool,
-) -> Result<Bound<'py, PyAny>> {
+fn parse_by_python<'py>(py: Python<'py>, data: &[u8], decimals: bool) -> Result<Bound<'py, PyAny>> {
     static JSON_LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let loads = JSON_LOADS.get_or_try_init(py, || {
         PyResult::Ok(py.import("json")?.getattr("loads")?.unbind())
