@@ -107,7 +107,7 @@ async def test_values_go_back(twin, types):
             row = await cur.fetchone()
             for placeholder in "st":
                 cur = await conn.execute(
-                    f"SELECT %{placeholder}::whole = w AND %{placeholder}::span = s FROM things",
+                    f"SELECT %{placeholder}::whole = w, %{placeholder}::span = s FROM things",
                     row,
                 )
                 assert await cur.fetchone() == (True, True)
