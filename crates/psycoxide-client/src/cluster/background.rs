@@ -64,6 +64,8 @@ pub(crate) fn attend(
         noted: AtomicU64::new(0),
     });
     cluster.attach(task.clone());
+    // Its first nodes have joined.
+    task.flag.wake_by_ref();
     let mut worker = Worker {
         cluster: Arc::downgrade(cluster),
         task,

@@ -160,20 +160,19 @@ impl FetchServers {
                 break false;
             }
         };
-        let Phase::Asking(pgconn) = std::mem::replace(&mut self.phase, Phase::Over) else {
+        let Phase::Asking(mut pgconn) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Err(Error::Closed);
         };
-        if self.is_unknown {
-            return Ok(ConnectStep::Done(Servers::Unknown));
+        if let Some(error) = self.problem.take() {
+            pgconn.close();
+            return match self.is_unknown {
+                true => Ok(ConnectStep::Done(Servers::Unknown)),
+                false => Err(error),
+            };
         }
-        match self.problem.take() {
-            Some(error) => Err(error),
-            None => {
-                let rows = std::mem::take(&mut self.rows);
-                let pgconn = is_ready.then_some(pgconn);
-                Ok(ConnectStep::Done(Servers::Listed(rows, pgconn)))
-            }
-        }
+        let rows = std::mem::take(&mut self.rows);
+        let pgconn = is_ready.then_some(pgconn);
+        Ok(ConnectStep::Done(Servers::Listed(rows, pgconn)))
     }
 }
 

@@ -131,6 +131,9 @@ impl ConnectHosts {
                 Some(answer) => {
                     let addresses = answer.map_err(Error::io("resolving the host name"))?;
                     self.addresses = addresses.into_iter().map(Target::Tcp).collect();
+                    if self.options.shuffle {
+                        crate::cluster::random().shuffle(self.addresses.make_contiguous());
+                    }
                     self.phase = Phase::Next;
                     if self.addresses.is_empty() {
                         let none = io::Error::new(io::ErrorKind::NotFound, "no address found");
