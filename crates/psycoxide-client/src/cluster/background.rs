@@ -3,12 +3,13 @@
 //!
 //! The rule it guards: everything has a limit of time, also the resolver; no lock is held during any
 //! of it. The thread needs no interpreter, and a process that exits does not wait for it. A forked
-//! child has no such thread and no such cluster; it begins with its own.
+//! child has no such thread and no such cluster; it begins with its own. Before a fork an idle thread
+//! ends, with its work kept for the next one, so that a program that knows of no threads has none.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Wake, Waker};
-use std::thread::Thread;
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use psycoxide_cluster::{
@@ -18,7 +19,7 @@ use psycoxide_transport::resolve::resolve_within;
 
 use super::notes::{Flag, Level, note};
 use super::servers::{FetchServers, Servers, control_connect};
-use super::{fault_of, random};
+use super::{REGISTRY, fault_of, random};
 use crate::error::Error;
 use crate::operations::connect::{ConnectStep, Steps};
 use crate::options::ConnectOptions;
@@ -33,7 +34,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// The pause after something that was due and could not be begun.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the thread and the connects of one cluster share.
+/// How long a fork waits for a thread that has nothing to do to end.
+const FORK_PATIENCE: Duration = Duration::from_millis(20);
+
+/// What the thread and the connects of one cluster share. The cluster owns it.
 #[derive(Debug)]
 pub(super) struct Task {
     /// The options that last let somebody in: passwords change.
@@ -42,6 +46,29 @@ pub(super) struct Task {
     pub(super) flag: Waker,
     /// The number of the first event that is not noted yet.
     pub(super) noted: AtomicU64,
+    work: Mutex<Work>,
+    /// [`RUNS`], [`SHALL_REST`] or [`RESTS`].
+    wish: AtomicU8,
+    /// The thread is in the middle of something.
+    is_busy: AtomicBool,
+    /// There may be no thread.
+    is_resting: AtomicBool,
+}
+
+/// The thread goes on.
+const RUNS: u8 = 0;
+/// The thread shall end and give its work back, if it has nothing to do.
+const SHALL_REST: u8 = 1;
+/// It does so.
+const RESTS: u8 = 2;
+
+/// Who does the work.
+#[derive(Debug)]
+enum Work {
+    Nobody,
+    Thread(JoinHandle<Option<Box<Worker>>>),
+    /// It waits for the next connect.
+    Kept(Box<Worker>),
 }
 
 /// The task of a cluster.
@@ -62,23 +89,21 @@ pub(crate) fn attend(
         options: Mutex::new(options.clone()),
         flag,
         noted: AtomicU64::new(0),
+        work: Mutex::new(Work::Kept(Box::new(Worker {
+            cluster: Arc::downgrade(cluster),
+            control,
+            random: random(),
+            is_failing: false,
+            rejected: 0,
+        }))),
+        wish: AtomicU8::new(RUNS),
+        is_busy: AtomicBool::new(false),
+        is_resting: AtomicBool::new(true),
     });
     cluster.attach(task.clone());
     // Its first nodes have joined.
     task.flag.wake_by_ref();
-    let mut worker = Worker {
-        cluster: Arc::downgrade(cluster),
-        task,
-        control,
-        random: random(),
-        is_failing: false,
-        rejected: 0,
-    };
-    let thread = std::thread::Builder::new().name("psycoxide-cluster".to_owned());
-    if let Err(error) = thread.spawn(move || worker.run()) {
-        let text = format!("the list of nodes will not be refreshed: no thread: {error}");
-        note(Level::Warning, text);
-    }
+    task.go_on();
 }
 
 /// Somebody was let in with these options.
@@ -88,6 +113,95 @@ pub(crate) fn know(cluster: &Cluster, options: &Arc<ConnectOptions>) {
         let outdated = std::mem::replace(&mut *latest, options.clone());
         drop(latest);
         drop(outdated);
+    }
+}
+
+/// Makes sure that the cluster's thread runs, after a fork in which it had to rest.
+pub fn go_on(cluster: &Cluster) {
+    if let Some(task) = task_of(cluster) {
+        task.go_on();
+    }
+}
+
+/// To be called before a fork: threads that have nothing to do end, until somebody connects.
+pub fn rest() {
+    for cluster in REGISTRY.clusters() {
+        if let Some(task) = task_of(&cluster) {
+            task.rest();
+        }
+    }
+}
+
+impl Task {
+    fn options(&self) -> Arc<ConnectOptions> {
+        let options = self.options.lock();
+        options.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn go_on(&self) {
+        if !self.is_resting.load(Ordering::Acquire) {
+            return;
+        }
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_resting.store(false, Ordering::Release);
+        let has_ended = self.wish.swap(RUNS, Ordering::AcqRel) == RESTS;
+        *work = match std::mem::replace(&mut *work, Work::Nobody) {
+            Work::Kept(worker) => start(worker),
+            Work::Thread(thread) if has_ended => match thread.join() {
+                Ok(Some(worker)) => start(worker),
+                _ => Work::Nobody,
+            },
+            other => other,
+        };
+    }
+
+    fn rest(&self) {
+        if self.is_busy.load(Ordering::Acquire) {
+            return;
+        }
+        let Ok(mut work) = self.work.try_lock() else {
+            return;
+        };
+        let Work::Thread(thread) = &*work else {
+            return;
+        };
+        self.wish.store(SHALL_REST, Ordering::Release);
+        self.is_resting.store(true, Ordering::Release);
+        thread.thread().unpark();
+        let end = Instant::now() + FORK_PATIENCE;
+        while !thread.is_finished() {
+            if self.is_busy.load(Ordering::Acquire) || Instant::now() >= end {
+                // Should it end after all, the next connect sees to it.
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        if let Work::Thread(thread) = std::mem::replace(&mut *work, Work::Nobody)
+            && let Ok(Some(worker)) = thread.join()
+        {
+            *work = Work::Kept(worker);
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // The cluster is forgotten: so is the thread's work.
+        if let Ok(Work::Thread(thread)) = self.work.get_mut() {
+            thread.thread().unpark();
+        }
+    }
+}
+
+fn start(worker: Box<Worker>) -> Work {
+    let thread = std::thread::Builder::new().name("psycoxide-nodes".to_owned());
+    match thread.spawn(move || worker.run()) {
+        Ok(thread) => Work::Thread(thread),
+        Err(error) => {
+            let text = format!("the list of nodes will not be refreshed: no thread: {error}");
+            note(Level::Warning, text);
+            Work::Nobody
+        }
     }
 }
 
@@ -116,9 +230,9 @@ impl Wake for Unpark {
     }
 }
 
+#[derive(Debug)]
 struct Worker {
     cluster: Weak<Cluster>,
-    task: Arc<Task>,
     /// The connection that is asked for the list, kept open.
     control: Option<Box<PgConn>>,
     random: Random,
@@ -129,47 +243,66 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(&mut self) {
+    /// Works until the cluster is forgotten, or the thread shall rest: then it gives itself back.
+    fn run(mut self: Box<Self>) -> Option<Box<Worker>> {
         let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
         while let Some(cluster) = self.cluster.upgrade() {
+            let Some(task) = task_of(&cluster) else {
+                break;
+            };
             // First this, so that nothing is missed between looking and sleeping.
             cluster.wake_on(Topic::Schedule, &waker);
+            let rest = (task.wish).compare_exchange(
+                SHALL_REST,
+                RESTS,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            if rest.is_ok() {
+                return Some(self);
+            }
             let now = Instant::now();
             let refresh = cluster.next_refresh().map(|due| due.at);
             let probe = cluster.next_probe();
             let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-            if is_due(refresh) {
-                match cluster.begin_refresh(now) {
-                    Some(turn) => self.refresh(turn),
-                    None => std::thread::park_timeout(PAUSE),
-                }
-            } else if is_due(probe) {
-                if !self.probe(&cluster, now) {
-                    std::thread::park_timeout(PAUSE);
+            let (mut pause, mut is_idle) = (Duration::ZERO, false);
+            if is_due(refresh) || is_due(probe) {
+                task.is_busy.store(true, Ordering::Release);
+                let done = if is_due(refresh) {
+                    let turn = cluster.begin_refresh(now);
+                    turn.map(|turn| self.refresh(&task.options(), turn))
+                        .is_some()
+                } else {
+                    self.probe(&task.options(), &cluster, now)
+                };
+                task.is_busy.store(false, Ordering::Release);
+                if !done {
+                    pause = PAUSE;
                 }
             } else {
                 let next = [refresh, probe].into_iter().flatten().min();
                 let sleep = next.map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now));
-                drop(cluster);
-                std::thread::park_timeout(sleep.min(LONGEST_SLEEP));
+                (pause, is_idle) = (sleep.min(LONGEST_SLEEP), true);
+            }
+            drop((task, cluster));
+            if is_idle || !pause.is_zero() {
+                std::thread::park_timeout(pause);
             }
         }
-    }
-
-    fn options(&self) -> Arc<ConnectOptions> {
-        let options = self.task.options.lock();
-        options.unwrap_or_else(PoisonError::into_inner).clone()
+        if let Some(mut control) = self.control {
+            control.close();
+        }
+        None
     }
 
     /// Fetches the list: over the connection that is open, else from whoever gives it.
-    fn refresh(&mut self, turn: RefreshTurn) {
-        let options = self.options();
+    fn refresh(&mut self, options: &Arc<ConnectOptions>, turn: RefreshTurn) {
         let Some(wanted) = &options.cluster else {
             return;
         };
         let limit = wanted.control_timeout;
         if let Some(control) = self.control.take() {
-            let fetched = FetchServers::over(&options, control, Instant::now(), limit)
+            let fetched = FetchServers::over(options, control, Instant::now(), limit)
                 .and_then(|mut fetch| run(&mut fetch));
             match fetched {
                 Ok(Servers::Listed(rows, control)) => {
@@ -190,7 +323,7 @@ impl Worker {
         let mut last = None;
         for target in turn.targets(&wanted.search, &mut self.random) {
             let host = wanted.host(&target.endpoint, &options.hosts);
-            let mut fetch = FetchServers::at(&options, host, Instant::now(), limit);
+            let mut fetch = FetchServers::at(options, host, Instant::now(), limit);
             let error = match run(&mut fetch) {
                 Ok(Servers::Listed(rows, control)) => {
                     let peer = control.as_ref().and_then(|control| control.place().address);
@@ -258,8 +391,12 @@ impl Worker {
     }
 
     /// Tries a node that was down; `false` if there is none to try.
-    fn probe(&mut self, cluster: &Arc<Cluster>, now: Instant) -> bool {
-        let options = self.options();
+    fn probe(
+        &mut self,
+        options: &Arc<ConnectOptions>,
+        cluster: &Arc<Cluster>,
+        now: Instant,
+    ) -> bool {
         let Some(wanted) = &options.cluster else {
             return false;
         };
@@ -268,7 +405,7 @@ impl Worker {
         };
         let host = wanted.host(attempt.endpoint(), &options.hosts);
         let end = now + wanted.control_timeout;
-        let outcome = run(&mut control_connect(&options, host, end));
+        let outcome = run(&mut control_connect(options, host, end));
         let now = Instant::now();
         match outcome {
             Ok(mut pgconn) => {

@@ -16,7 +16,7 @@ use psycoxide_transport::{Bell, poll};
 use super::notes::{Level, note};
 use super::options::{ClusterOptions, endpoint};
 use super::servers::{FetchServers, Servers};
-use super::{REGISTRY, attend, fault_of, random};
+use super::{REGISTRY, attend, fault_of, go_on, random};
 use crate::error::{Attempt, Error};
 use crate::operations::Wait;
 use crate::operations::connect::{Answer, ConnectStep, Steps};
@@ -95,7 +95,10 @@ impl Finder {
             self.entry.begin(now, limit)
         };
         match begun {
-            Bootstrap::Ready(cluster) => Ok(Some(ConnectStep::Done(Found::Cluster(cluster)))),
+            Bootstrap::Ready(cluster) => {
+                go_on(&cluster);
+                Ok(Some(ConnectStep::Done(Found::Cluster(cluster))))
+            }
             Bootstrap::Failed { .. } => Ok(Some(ConnectStep::Done(Found::Unavailable(Vec::new())))),
             Bootstrap::Lead(turn) => {
                 self.lead = Some(Lead {

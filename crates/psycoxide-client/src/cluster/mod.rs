@@ -24,7 +24,7 @@ mod servers;
 
 use psycoxide_cluster::{Random, Registry};
 
-pub use background::wait_refreshed;
+pub use background::{go_on, rest, wait_refreshed};
 pub use find::FindCluster;
 pub use member::Member;
 pub use options::ClusterOptions;

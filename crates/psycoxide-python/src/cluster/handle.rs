@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psycoxide_client::BLOCKING_INTERVAL;
-use psycoxide_client::cluster::wait_refreshed;
+use psycoxide_client::cluster::{go_on, wait_refreshed};
 use psycoxide_cluster::{
     BreakerState, Cluster, ClusterKey, Endpoint, NodeInfo, NodeStatus, Reason, RefreshTicket,
 };
@@ -171,6 +171,7 @@ impl ClusterHandle {
     fn request_refresh(&self) -> ClusterRefresh {
         let now = Instant::now();
         let before = self.0.metrics(now).counters.refreshes;
+        go_on(&self.0);
         ClusterRefresh {
             cluster: self.0.clone(),
             ticket: self.0.request_refresh(Reason::Asked, now),

@@ -75,6 +75,12 @@ fn known_clusters(py: Python<'_>) -> Vec<ClusterHandle> {
     clusters.into_iter().map(ClusterHandle::new).collect()
 }
 
+/// Called before a fork: threads that have nothing to do end, until somebody connects.
+#[pyfunction]
+fn _before_fork() {
+    psycoxide_client::cluster::rest();
+}
+
 /// Registers this module's classes and functions.
 ///
 /// # Errors
@@ -83,5 +89,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ClusterFinder>()?;
     module.add_class::<ClusterHandle>()?;
     module.add_class::<ClusterRefresh>()?;
+    module.add_function(wrap_pyfunction!(_before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(known_clusters, module)?)
 }

@@ -1,0 +1,276 @@
+"""psycoxide.cluster: what a program sees of the nodes it connects to, and can do with them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import psycoxide
+from psycoxide import cluster, local
+
+
+@pytest.fixture(scope="module")
+def rig(start_cluster: Any) -> Iterator[local.Cluster]:
+    with start_cluster(["c.r.a", "c.r.b", "c.s.c/read_replica"]) as running:
+        yield running
+
+
+def balanced(rig: local.Cluster, **parameters: Any) -> psycoxide.Connection[Any]:
+    parameters = {"load_balance": "true", **parameters}
+    return psycoxide.connect(rig.dsn, autocommit=True, **parameters)
+
+
+def test_node_and_cluster_of_a_connection(rig: local.Cluster) -> None:
+    with balanced(rig) as conn:
+        node = conn.info.node
+        assert node is not None
+        host = f"127.0.0.{'abc'.index(node.zone) + 1}"
+        assert (node.host, node.port) == (host, rig.port) == (conn.info.host, conn.info.port)
+        assert conn.execute("SELECT host(inet_server_addr())").fetchone() == (host,)
+        assert node.placement in ("c.r.a", "c.r.b", "c.s.c")
+        assert node.node_type == ("read_replica" if node.zone == "c" else "primary")
+        assert node.uuid in [known.uuid for known in rig.nodes]
+        assert str(node) == f"{host}:{rig.port} ({node.placement})"
+        assert conn.info.password == "yugabyte"
+        found = conn.info.cluster
+        assert found == cluster.get(rig.dsn)
+        assert found in cluster.clusters()
+    # It is known still, and the same.
+    assert conn.info.node == node
+
+
+def test_connections_that_are_not_spread_have_none(rig: local.Cluster) -> None:
+    with psycoxide.connect(rig.node(1).dsn, load_balance="false") as conn:
+        assert conn.info.node is None
+        assert conn.info.cluster is None
+
+
+def test_nodes_and_what_we_have_with_them(rig: local.Cluster) -> None:
+    found = cluster.get(rig.dsn)
+    assert not found.is_static
+    assert ("127.0.0.1", rig.port) in found.contacts
+    assert [status.zone for status in found.nodes()] == ["a", "b", "c"]
+    conns = [balanced(rig) for _ in range(6)]
+    nodes = found.nodes()
+    assert [status.live for status in nodes] == [2, 2, 2] == rig.connections()
+    for status in nodes:
+        assert (status.breaker, status.retry_in) == ("closed", None)
+        assert status.is_listed and not status.is_drained
+        assert status.latency is not None and 0 < status.latency < 5
+        assert status.connects >= 2 and not status.connecting
+        assert type(status.node) is cluster.Node
+        assert status.address == f"{status.host}:{rig.port}"
+    for conn in conns:
+        conn.close()
+    assert [status.live for status in found.nodes()] == [0, 0, 0]
+
+
+def test_a_cluster_is_found_by_any_of_its_nodes(rig: local.Cluster) -> None:
+    found = {cluster.get(node.dsn) for node in rig.nodes}
+    assert found == {asyncio.run(cluster.aget(rig.dsn))}
+    assert cluster.get(rig.dsn, load_balance="only-rr") in found
+    assert repr(found.pop()).startswith("<psycoxide.cluster.Cluster ")
+
+
+def test_who_cannot_be_reached_is_no_cluster(rig: local.Cluster) -> None:
+    with pytest.raises(psycoxide.OperationalError, match="127.0.0.9"):
+        cluster.get("host=127.0.0.9 port=1")
+    with pytest.raises(psycoxide.ProgrammingError, match="topology_keys"):
+        cluster.get(rig.dsn, topology_keys="nonsense")
+    with pytest.raises(psycoxide.OperationalError, match="127.0.0.9"):
+        asyncio.run(cluster.aget("host=127.0.0.9 port=1"))
+
+
+def test_refresh(rig: local.Cluster) -> None:
+    found = cluster.get(rig.dsn)
+    before = found.metrics()["refreshes"]
+    found.refresh()
+    assert found.metrics()["refreshes"] == before + 1
+
+    async def refresh() -> None:
+        await found.arefresh()
+        assert found.metrics()["refreshes"] == before + 2
+
+    asyncio.run(refresh())
+    for node in rig.nodes:
+        node.hang()
+    try:
+        with pytest.raises(psycoxide.OperationalError, match=r"be fetched within 0\.2 seconds"):
+            found.refresh(timeout=0.2)
+    finally:
+        for node in rig.nodes:
+            node.resume()
+    found.refresh()
+    assert found.metrics()["refresh_age"] < 10
+
+
+def test_drain(rig: local.Cluster) -> None:
+    found = cluster.get(rig.dsn)
+    first = found.nodes()[0]
+    position = found.events().next
+    for wanted in (first, first.node, first.uuid, first.address, (first.host, first.port)):
+        assert wanted is not None
+        found.drain(wanted)
+        found.drain(wanted)
+        assert found.nodes()[0].is_drained
+        conns = [balanced(rig) for _ in range(4)]
+        assert [status.live for status in found.nodes()] == [0, 2, 2]
+        for conn in conns:
+            conn.close()
+        found.undrain(wanted)
+        assert not found.nodes()[0].is_drained
+    events = found.events(position)
+    assert [event.kind for event in events.events] == ["drained", "undrained"] * 5
+    assert [event.number for event in events.events] == list(range(position, events.next))
+    assert all(event.node == first.node for event in events.events)
+    assert all(0 <= time.time() - event.time < 60 for event in events.events)
+    assert events.missed == 0
+    assert found.events(events.next).events == []
+    with pytest.raises(ValueError, match=f"no node elsewhere:1: .*{re.escape(first.address)}"):
+        found.drain("elsewhere:1")
+
+
+def test_a_node_goes_and_comes(rig: local.Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    found = cluster.get(rig.dsn)
+    position = found.events().next
+    parameters = {"failed_host_reconnect_delay_secs": "1", "topology_keys": "c.r.a:1,c.r.b:2"}
+    balanced(rig, **parameters).close()
+    with caplog.at_level(logging.DEBUG, "psycoxide.cluster"):
+        rig.node(1).stop()
+        with balanced(rig, **parameters) as conn:
+            assert conn.info.node is not None and conn.info.node.zone == "b"
+        assert found.nodes()[0].breaker != "closed"
+        rig.node(1).restart()
+        end = time.monotonic() + 20
+        # Nobody connects: the thread behind finds out.
+        while found.nodes()[0].breaker != "closed":
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    kinds = [(event.kind, event.node.zone) for event in found.events(position).events]
+    assert kinds == [("down", "a"), ("up", "a")]
+    address = re.escape(f"127.0.0.1:{rig.port}")
+    records = [(record.levelname, record.getMessage()) for record in caplog.records]
+    for level, pattern in (
+        ("DEBUG", rf"node {address}: .*port {rig.port} failed: .*"),
+        ("WARNING", rf"node {address} \(c\.r\.a\) is down.*"),
+        ("INFO", rf"node {address} \(c\.r\.a\) is up again.*"),
+    ):
+        assert any(of == level and re.fullmatch(pattern, text) for of, text in records), records
+
+
+def test_metrics(rig: local.Cluster) -> None:
+    found = cluster.get(rig.dsn)
+    with balanced(rig):
+        metrics = found.metrics()
+        assert metrics["nodes"] in [of["nodes"] for of in cluster.metrics()]
+    assert metrics["cluster"] == found.key
+    assert sum(node["live"] for node in metrics["nodes"]) == 1
+    assert metrics["connects"] >= sum(node["connects"] for node in metrics["nodes"]) > 0
+
+
+SAMPLE = re.compile(r'[a-z_]+(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)*\}) [0-9.e+-]+')
+
+
+def test_prometheus_text(rig: local.Cluster) -> None:
+    found = cluster.get(rig.dsn)
+    with balanced(rig):
+        lines = cluster.prometheus().splitlines()
+    names = set()
+    for line in lines:
+        if line.startswith("# TYPE "):
+            names.add(line.split()[2])
+        elif not line.startswith("# HELP "):
+            assert SAMPLE.fullmatch(line), line
+            assert line.split("{")[0] in names
+    assert any(
+        line.startswith(f'psycoxide_node_connections{{cluster="{found.key}"') and line.endswith(" 1")
+        for line in lines
+    )
+
+
+IN_A_PROCESS_OF_ITS_OWN = """
+import os, pathlib, sys
+import psycoxide
+from psycoxide import cluster
+
+def threads():
+    return sorted(path.read_text().strip() for path in pathlib.Path("/proc/self/task").glob("*/comm"))
+
+def connect():
+    return psycoxide.connect(sys.argv[1], load_balance="true")
+
+assert cluster.clusters() == [] and cluster.prometheus() == ""
+conns = [connect() for _ in range(3)]
+assert "psycoxide-nodes" in threads(), threads()
+found = cluster.get(sys.argv[1])
+child = os.fork()
+if child == 0:
+    assert cluster.clusters() == []
+    assert found.nodes() == []
+    mine = [connect() for _ in range(3)]
+    assert [status.live for status in cluster.get(sys.argv[1]).nodes()] == [1, 1, 1]
+    # And ends without a word to the parent's servers.
+    os._exit(0)
+# A program that knows of no threads forks without any.
+assert "psycoxide-nodes" not in threads(), threads()
+assert os.waitpid(child, 0)[1] == 0
+assert [status.live for status in found.nodes()] == [1, 1, 1]
+conns[0].execute("SELECT 1")
+found.refresh()
+assert "psycoxide-nodes" in threads(), threads()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    conns.append(connect())
+found.refresh()
+for conn in conns:
+    conn.close()
+assert [status.live for status in found.nodes()] == [0, 0, 0]
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="reads Linux's /proc")
+def test_forks(rig: local.Cluster) -> None:
+    command = [sys.executable, "-W", "error", "-c", IN_A_PROCESS_OF_ITS_OWN, rig.dsn]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_process_ends_whatever_goes_on_behind(rig: local.Cluster) -> None:
+    """Its thread is in the middle of a refresh that hangs when the program is over."""
+    program = """
+import sys, psycoxide
+from psycoxide import cluster
+conn = psycoxide.connect(sys.argv[1], load_balance="true", yb_control_timeout=60)
+found = cluster.get(sys.argv[1])
+print("connected", flush=True)
+input()
+try:
+    found.refresh(timeout=0.2)
+except psycoxide.OperationalError:
+    print("hangs")
+"""
+    command = [sys.executable, "-c", program, rig.dsn]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        rig.node(1).hang()
+        try:
+            start = time.monotonic()
+            out, _ = process.communicate("\n", timeout=20)
+            assert (process.returncode, out) == (0, "hangs\n")
+            assert time.monotonic() - start < 10
+        finally:
+            rig.node(1).resume()
