@@ -132,8 +132,12 @@ pub(crate) fn not_initialised() -> PyErr {
 
 #[pymethods]
 impl CursorBase {
+    // What Python shows as the signature of the classes is that of __init__.
     #[new]
-    #[pyo3(signature = (*args, **kwargs))]
+    #[pyo3(
+        signature = (*args, **kwargs),
+        text_signature = "(connection, *, row_factory=None)"
+    )]
     fn new(args: &Bound<'_, PyAny>, kwargs: Option<&Bound<'_, PyAny>>) -> CursorBase {
         // Subclasses may take whatever they like; __init__ gets what matters.
         let _ = (args, kwargs);
