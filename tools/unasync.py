@@ -30,6 +30,8 @@ RULES = [
     (r"\bawait[ \t]+", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\bStopAsyncIteration\b", "StopIteration"),
+    (r"\bAsyncGenerator\[(\w+), None\]", r"Generator[\1, None, None]"),
+    (r"\bwait_async as wait\b", "wait"),
     (r"\bAsync(?=[A-Z])", ""),
 ]
 COMPILED = [(re.compile(pattern, re.MULTILINE), replacement) for pattern, replacement in RULES]

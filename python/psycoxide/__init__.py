@@ -161,7 +161,7 @@ paramstyle = "pyformat"
 _LAZY_MODULES = {
     *("abc", "adapt", "client_cursor", "conninfo", "connection", "connection_async", "copy"),
     *("crdb", "cursor", "cursor_async", "raw_cursor"),
-    *("dbapi20", "postgres", "sql", "transaction", "version", "waiting"),
+    *("dbapi20", "generators", "postgres", "sql", "transaction", "version", "waiting"),
 }
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _MAX_FORMAT_ID = 0x7FFFFFFF
 _MAX_PART = 64
+#: Finds what is prepared on the server, oldest first.
+RECOVER = (
+    "SELECT gid, prepared, owner, database FROM pg_catalog.pg_prepared_xacts ORDER BY prepared"
+)
 _FIELDS = ("format_id", "gtrid", "bqual", "prepared", "owner", "database")
 
 
@@ -81,6 +85,12 @@ class Xid:
         if len(bqual) > _MAX_PART:
             raise ValueError(f"bqual must be not longer than {_MAX_PART} chars")
         return cls(format_id, gtrid, bqual)
+
+    @classmethod
+    def _from_record(cls, gid: str, prepared: dt.datetime, owner: str, database: str) -> Xid:
+        """The identifier of a transaction that was found on the server."""
+        xid = cls.from_string(gid)
+        return cls(xid.format_id, xid.gtrid, xid.bqual, prepared, owner, database)
 
     def __str__(self) -> str:
         if self.format_id is None or self.bqual is None:

@@ -13,6 +13,7 @@ use pyo3::types::PyDict;
 
 use crate::cluster::log;
 use crate::conninfo;
+use crate::cooperative;
 use crate::error;
 use crate::pq::pgconn::PGconn;
 use crate::shared::Shared;
@@ -23,15 +24,21 @@ use crate::shared::Shared;
 pub struct Connector {
     options: Arc<ConnectOptions>,
     asynchronous: bool,
+    /// Whether to wait as [`cooperative`] does.
+    cooperative: bool,
     connect: Mutex<Connect>,
 }
 
 impl Connector {
     fn finish(&self, mut pgconn: PgConn) -> Result<PGconn, Error> {
-        pgconn.set_blocking(!self.asynchronous)?;
+        pgconn.set_blocking(!self.asynchronous && !self.cooperative)?;
         let mut connection = Connection::new(pgconn);
         connection.statements.set_mode(self.options.prepare_mode);
-        let shared = Shared::new(connection, self.asynchronous);
+        let shared = if self.cooperative {
+            Shared::cooperative(connection)
+        } else {
+            Shared::new(connection, self.asynchronous)
+        };
         Ok(PGconn::new(shared, self.options.clone()))
     }
 
@@ -58,6 +65,7 @@ impl Connector {
         Ok(Connector {
             options,
             asynchronous,
+            cooperative: !asynchronous && cooperative::is_wanted(py)?,
             connect,
         })
     }
@@ -129,6 +137,7 @@ pub fn run<S>(py: Python<'_>, connect: &Mutex<S>) -> PyResult<Result<S::Output, 
 where
     S: Steps + Send,
 {
+    let cooperative = cooperative::is_wanted(py)?;
     let lock = || connect.lock().unwrap_or_else(PoisonError::into_inner);
     let mut resolved = None;
     loop {
@@ -138,6 +147,9 @@ where
         };
         match step {
             ConnectStep::Done(output) => return Ok(Ok(output)),
+            ConnectStep::Io(fd, wait, deadline) if cooperative => {
+                cooperative::wait(py, fd, wait, until(deadline))?;
+            }
             ConnectStep::Io(_, wait, deadline) => {
                 let left = until(deadline).unwrap_or(BLOCKING_INTERVAL);
                 let waited = py.detach(|| lock().wait(wait, Some(left.min(BLOCKING_INTERVAL))));
@@ -150,7 +162,11 @@ where
                 port,
                 deadline,
             } => {
-                resolved = resolve(py, host, port, deadline)?;
+                resolved = if cooperative {
+                    Some(resolve_in_python(py, &host, port)?)
+                } else {
+                    resolve(py, host, port, deadline)?
+                };
             }
         }
         py.check_signals()?;
@@ -204,6 +220,26 @@ pub fn resolve(
             }
         }
     }
+}
+
+/// Resolves a name with Python's resolver, which has been replaced as `select` has.
+fn resolve_in_python(
+    py: Python<'_>,
+    host: &str,
+    port: u16,
+) -> PyResult<io::Result<Vec<SocketAddr>>> {
+    let socket = py.import("socket")?;
+    let stream = socket.getattr("SOCK_STREAM")?;
+    let found = match socket.call_method1("getaddrinfo", (host, port, 0, stream)) {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(io::Error::other(error.value(py).to_string()))),
+    };
+    let mut places = Vec::new();
+    for entry in found.try_iter()? {
+        let place = entry?.get_item(4)?;
+        places.push((place.get_item(0)?, place.get_item(1)?));
+    }
+    addresses(places.into_pyobject(py)?.as_any())
 }
 
 /// The answer of an event loop's resolver: `[(address, port), …]` or an exception.

@@ -7,10 +7,11 @@
 use std::time::{Duration, Instant};
 
 use psycoxide_client::operations::cancel::{Cancel, CancelTarget};
-use psycoxide_client::operations::{Operation, Step};
+use psycoxide_client::operations::{Operation, Step, Wait};
 use psycoxide_client::{BLOCKING_INTERVAL, Error};
 use pyo3::prelude::*;
 
+use crate::cooperative;
 use crate::error;
 use crate::shared::Shared;
 
@@ -80,8 +81,8 @@ where
     loop {
         match py.detach(|| step(shared, operation, deadline)) {
             Ok(Step::Done(output)) => return Ok(Ok(Some(output))),
-            Ok(Step::Wait(_)) => {
-                if let Err(raised) = py.check_signals() {
+            Ok(Step::Wait(wait)) => {
+                if let Err(raised) = look_around(py, shared, wait, deadline) {
                     interrupt(py, shared, operation);
                     return Err(raised);
                 }
@@ -92,6 +93,20 @@ where
             Err(error) => return Ok(Err(error)),
         }
     }
+}
+
+/// Between two steps: looks for signals; among green threads this is where to wait.
+fn look_around(
+    py: Python<'_>,
+    shared: &Shared,
+    wait: Wait,
+    deadline: Option<Instant>,
+) -> PyResult<()> {
+    if let (true, Some(fd)) = (shared.turn().is_cooperative(), shared.fd()) {
+        let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        cooperative::wait(py, fd, wait, left)?;
+    }
+    py.check_signals()
 }
 
 /// Fails where no operation can be run.
@@ -120,12 +135,14 @@ fn step<O: Operation>(
         connection.pgconn.set_blocking(false)?;
     }
     let step = operation.step(&mut connection);
+    let cooperative = shared.turn().is_cooperative();
     if deadline.is_some() && connection.pgconn.is_open() {
-        connection.pgconn.set_blocking(true)?;
+        connection.pgconn.set_blocking(!cooperative)?;
     }
     shared.publish(&connection);
     if let Ok(Step::Wait(wait)) = &step
         && (wait.write || deadline.is_some() || !connection.pgconn.is_blocking())
+        && !cooperative
         && connection.pgconn.is_open()
     {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
@@ -136,54 +153,74 @@ fn step<O: Operation>(
 }
 
 /// Cancels what runs on the server and waits for it to end; a connection that does not come to
-/// rest is given up.
+/// rest, or whose user interrupts once more, is given up.
 fn interrupt<O>(py: Python<'_>, shared: &Shared, operation: &mut O)
 where
     O: Operation + Send,
     O::Output: Send,
 {
+    let end = Instant::now() + CANCEL_PATIENCE;
+    let give_up = || shared.with(py, |connection| connection.pgconn.lose());
     operation.abandon();
-    py.detach(|| {
-        let end = Instant::now() + CANCEL_PATIENCE;
-        if let Some(target) = shared.cancel_target() {
-            // Whether it arrived shows in what the query does next.
-            let _ = cancel_blocking(&target, CANCEL_PATIENCE);
+    let busy = shared.with(py, |connection| connection.pgconn.machine().is_busy());
+    if let (true, Some(target)) = (busy, shared.cancel_target()) {
+        let cooperative = shared.turn().is_cooperative();
+        // Whether it arrived shows in what the query does next.
+        if cancel(py, &target, CANCEL_PATIENCE, cooperative).is_err() {
+            return give_up();
         }
-        loop {
-            match step(shared, operation, None) {
-                Ok(Step::Wait(_)) if Instant::now() < end => {}
-                Ok(Step::Wait(_)) => {
-                    let mut connection = shared.lock();
-                    connection.pgconn.lose();
-                    shared.publish(&connection);
-                    return;
+    }
+    loop {
+        match py.detach(|| step(shared, operation, None)) {
+            Ok(Step::Wait(wait)) => {
+                let interrupted = look_around(py, shared, wait, Some(end)).is_err();
+                if interrupted || Instant::now() >= end {
+                    return give_up();
                 }
-                Ok(Step::Done(_)) | Err(_) => return,
             }
+            Ok(Step::Done(_)) if operation.abandon() => {}
+            Ok(Step::Done(_)) | Err(_) => return,
         }
-    });
+    }
 }
 
-/// Sends a cancel request, in this thread, without the interpreter.
+/// Sends a cancel request from this thread, and waits until the server has taken it.
 ///
 /// # Errors
-/// When the server could not be reached in time.
-pub fn cancel_blocking(target: &CancelTarget, timeout: Duration) -> Result<(), Error> {
+/// What a signal handler raises; within, why the server could not be reached in time.
+pub fn cancel(
+    py: Python<'_>,
+    target: &CancelTarget,
+    timeout: Duration,
+    cooperative: bool,
+) -> PyResult<Result<(), Error>> {
     let end = Instant::now() + timeout;
     let mut cancel = Cancel::new(target);
     loop {
-        match cancel.step()? {
-            Step::Done(()) => return Ok(()),
-            Step::Wait(wait) => {
+        let step = py.detach(|| {
+            let step = cancel.step()?;
+            if let (Step::Wait(wait), false) = (&step, cooperative) {
                 let left = end.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return Err(Error::Timeout {
-                        doing: "cancelling",
-                        after: timeout,
-                    });
-                }
-                cancel.wait(wait, Some(left))?;
+                cancel.wait(*wait, Some(left.min(BLOCKING_INTERVAL)))?;
             }
+            Ok(step)
+        });
+        match step {
+            Ok(Step::Done(())) => return Ok(Ok(())),
+            Ok(Step::Wait(wait)) => {
+                if let (true, Some(fd)) = (cooperative, cancel.fd()) {
+                    let left = end.saturating_duration_since(Instant::now());
+                    cooperative::wait(py, fd, wait, Some(left))?;
+                }
+                py.check_signals()?;
+            }
+            Err(error) => return Ok(Err(error)),
+        }
+        if Instant::now() >= end {
+            return Ok(Err(Error::Timeout {
+                doing: "cancelling",
+                after: timeout,
+            }));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `psycoxide._core`: the only crate that knows Python.
 //!
 //! - `connection`, `cursor`, `copy`, `connect`, `query`: what the classes of the package inherit and call;
-//! - `operation`, `driver`, `event_loop`: who runs operations, in a thread or on an event loop;
-//! - `pipeline`, `command`: operations of connections;
+//! - `operation`, `driver`, `event_loop`, `cooperative`: who runs operations, in a thread or on an
+//!   event loop, and how it waits;
+//! - `pipeline`, `command`, `notifications`: operations of connections;
 //! - `shared`, `turn`, `fork`, `news`: one connection and the objects that share it;
 //! - `cluster`: what is known of the nodes connected to;
 //! - `adapt`: values; `pq`: the low level with libpq's names; `conninfo`; `sql`;
@@ -16,6 +17,7 @@ pub mod command;
 pub mod connect;
 pub mod connection;
 pub mod conninfo;
+pub mod cooperative;
 pub mod copy;
 pub mod cursor;
 pub mod driver;
@@ -23,6 +25,7 @@ pub mod error;
 pub mod event_loop;
 pub mod fork;
 pub mod news;
+pub mod notifications;
 pub mod operation;
 pub mod pipeline;
 pub mod pq;

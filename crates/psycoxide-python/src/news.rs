@@ -1,25 +1,38 @@
 //! Notices and notifications: what the server sends unasked goes to whoever wants it.
+//!
+//! A notification goes to the handlers; if there are none, or while somebody listens, it is kept
+//! for `notifies()`. None is lost, whatever a handler raises.
+//! <https://www.postgresql.org/docs/current/libpq-notify.html>
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use psycoxide_protocol::backend::ErrorFields;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::event_loop;
 use crate::pq::notify::PGnotify;
 use crate::pq::result::PGresult;
 use crate::pq::tracing;
-use crate::shared::Shared;
+use crate::shared::{Handlers, Shared};
 
 /// How many notifications are kept for a later `notifies()` when nobody listens: the oldest go
 /// first, so that a forgotten LISTEN does not eat the memory.
 const BACKLOG: usize = 100_000;
 
+/// The handlers, for a moment: Python is not called while they are locked.
+pub fn handlers(shared: &Shared) -> MutexGuard<'_, Handlers> {
+    shared
+        .handlers
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Calls the handlers with what has come.
 ///
 /// # Errors
-/// What a handler raises.
+/// What the first handler raises that raises anything.
 #[cold]
 pub fn deliver(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     tracing::write(py, shared)?;
@@ -29,32 +42,31 @@ pub fn deliver(py: Python<'_>, shared: &Shared) -> PyResult<()> {
             connection.pgconn.take_notifications(),
         )
     });
-    let (on_notice, on_notify) = {
-        let handlers = shared
-            .handlers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    let (on_notice, on_notify, keep) = {
+        let handlers = handlers(shared);
         let clone = |handler: &Option<Py<PyAny>>| handler.as_ref().map(|h| h.clone_ref(py));
-        (clone(&handlers.notice), clone(&handlers.notify))
+        let keep = handlers.notify.is_none() || handlers.listening > 0;
+        (clone(&handlers.notice), clone(&handlers.notify), keep)
     };
-    give_notices(py, on_notice, notices)?;
-    match on_notify {
-        Some(handler) => {
-            for notification in notifications {
-                handler.call1(py, (PGnotify::new(notification),))?;
-            }
-        }
-        None => {
-            let mut handlers = shared
-                .handlers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            handlers.backlog.extend(notifications);
+    if keep && !notifications.is_empty() {
+        let listeners = {
+            let mut handlers = handlers(shared);
+            handlers.backlog.extend(notifications.iter().cloned());
             let excess = handlers.backlog.len().saturating_sub(BACKLOG);
             handlers.backlog.drain(..excess);
+            std::mem::take(&mut handlers.listeners)
+        };
+        event_loop::wake(py, &listeners)?;
+    }
+    give_notices(py, on_notice, notices)?;
+    let mut result = Ok(());
+    if let Some(handler) = on_notify {
+        for notification in notifications {
+            let called = handler.call1(py, (PGnotify::new(notification),));
+            result = result.and(called.map(drop));
         }
     }
-    Ok(())
+    result
 }
 
 /// The same for libpq's verbs: notices go to their handler and traced messages to their file;

@@ -66,17 +66,30 @@ pub struct Handlers {
     pub trace: Option<TraceFile>,
     /// Notifications that nobody has taken yet.
     pub backlog: std::collections::VecDeque<psycoxide_connection::Notification>,
+    /// How many `notifies()` are going on: they get what handlers get, too.
+    pub listening: usize,
+    /// The futures of tasks that wait for a notification.
+    pub listeners: Vec<Py<PyAny>>,
 }
 
 impl Shared {
     /// Shares an established connection.
     pub fn new(connection: Connection, asynchronous: bool) -> Arc<Shared> {
+        Self::build(connection, asynchronous, false)
+    }
+
+    /// Shares an established connection among green threads, see [`crate::cooperative`].
+    pub fn cooperative(connection: Connection) -> Arc<Shared> {
+        Self::build(connection, false, true)
+    }
+
+    fn build(connection: Connection, asynchronous: bool, cooperative: bool) -> Arc<Shared> {
         let cancel_target = connection.pgconn.cancel_target();
         let shared = Arc::new_cyclic(|this| Shared {
             this: this.clone(),
             session: SessionHandle::new(session_of(&connection)),
             cancel_target: Mutex::new(cancel_target),
-            turn: Turn::default(),
+            turn: Turn::new(cooperative),
             asynchronous,
             loop_state: Mutex::default(),
             handlers: Mutex::default(),

@@ -4,12 +4,14 @@
 //! turns in between. Other threads wait for its end; the thread that copies would wait for itself,
 //! so it is told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use crate::cooperative;
 use crate::error;
 
 /// How long to wait before looking for signals.
@@ -20,6 +22,10 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub struct Turn {
     state: Mutex<State>,
     free: Condvar,
+    /// How many wait for it.
+    wanted: AtomicUsize,
+    /// Those who wait are green threads of one thread.
+    cooperative: bool,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +54,25 @@ impl State {
 pub struct TurnGuard<'a>(&'a Turn);
 
 impl Turn {
+    /// A turn that is free. `cooperative`: see [`crate::cooperative`].
+    pub fn new(cooperative: bool) -> Turn {
+        Turn {
+            cooperative,
+            ..Turn::default()
+        }
+    }
+
+    /// Whether those who wait are green threads of one thread.
+    #[inline]
+    pub fn is_cooperative(&self) -> bool {
+        self.cooperative
+    }
+
+    /// Whether anybody waits for it.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) > 0
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,6 +87,20 @@ impl Turn {
         if self.lock().try_take(part_of_copy) {
             return Ok(TurnGuard(self));
         }
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+        let taken = self.wait(py, part_of_copy);
+        self.wanted.fetch_sub(1, Ordering::Relaxed);
+        taken?;
+        Ok(TurnGuard(self))
+    }
+
+    fn wait(&self, py: Python<'_>, part_of_copy: bool) -> PyResult<()> {
+        while self.cooperative {
+            cooperative::pause(py)?;
+            if self.lock().try_take(part_of_copy) {
+                return Ok(());
+            }
+        }
         loop {
             if !part_of_copy && self.lock().reserved == Some(thread::current().id()) {
                 return Err(error::copying());
@@ -74,7 +113,7 @@ impl Turn {
                 state.try_take(part_of_copy)
             });
             if got {
-                return Ok(TurnGuard(self));
+                return Ok(());
             }
             py.check_signals()?;
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import _errors_base as e
 from .._base.connection import BaseConnection
 from .._generic import Row
+from .._tpc import RECOVER, Xid
 from ..rows import tuple_row
 from . import waiting
 from .cursor import AsyncCursor
@@ -14,16 +15,18 @@ from .transaction import AsyncTransaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import asyncio
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from types import TracebackType
     from typing import Any, TypeVar, overload
 
     from typing_extensions import Self
 
+    from .._base.notify import Notify
     from .._base.retry import Jitter
     from .._enums import IsolationLevel
     from .._row_protocols import AsyncRowFactory
-    from ..abc import AdaptContext, ConnDict, ConnParam, Params, Query
+    from ..abc import RV, AdaptContext, ConnDict, ConnParam, Params, PQGen, Query
     from ..pq import PGconn
 
     CursorRow = TypeVar("CursorRow")
@@ -48,6 +51,7 @@ class AsyncConnection(BaseConnection[Row]):
     row_factory: AsyncRowFactory[Row]
     """Makes rows out of values, for cursors that are not told otherwise."""
     _pipeline: AsyncPipeline | None = None
+    _lock: Any = None
 
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Row] = tuple_row):  # type: ignore[assignment]
         super().__init__(pgconn)
@@ -187,18 +191,12 @@ class AsyncConnection(BaseConnection[Row]):
     async def commit(self) -> None:
         """Make the work of the transaction in progress permanent."""
         self._check_commit("commit")
-        if self._pipeline is not None and self._autocommit:
-            await self._settle_pipeline()
-        if not self._nothing_to_end():
-            await self.pgconn._command(b"COMMIT")
+        await self._end_transaction(False)
 
     async def rollback(self) -> None:
         """Undo the work of the transaction in progress."""
         self._check_commit("rollback")
-        if self._pipeline is not None and (self._autocommit or self._nothing_to_end()):
-            await self._settle_pipeline()
-        if not self._nothing_to_end():
-            await self.pgconn._command(b"ROLLBACK", True)
+        await self._end_transaction(True)
 
     def transaction(
         self, savepoint_name: str | None = None, force_rollback: bool = False
@@ -289,6 +287,29 @@ class AsyncConnection(BaseConnection[Row]):
         """
         return self._pipeline or AsyncPipeline(self)
 
+    async def notifies(
+        self, *, timeout: float | None = None, stop_after: int | None = None
+    ) -> AsyncGenerator[Notify, None]:
+        """Go through the notifications, as they arrive.
+
+        Those that arrived before come first, unless a handler has got them. The connection can be
+        used meanwhile.
+
+        :param timeout: how long to wait, in seconds; `None`: for ever.
+        :param stop_after: stop once so many have arrived; more are given if they came together.
+        :raises OperationalError: if the connection is closed, or lost.
+
+        See "Asynchronous notifications" of the psycopg manual.
+        """
+        with self._listening(timeout) as listening:
+            while listening.goes_on:
+                await waiting.notification(self.pgconn, listening.time_left)
+                for notify in listening.arrived():
+                    yield notify
+                    listening.count += 1
+                if stop_after is not None and 0 < stop_after <= listening.count:
+                    break
+
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:
         """Ask the server to cancel what runs on this connection; see :meth:`cancel`.
 
@@ -298,6 +319,95 @@ class AsyncConnection(BaseConnection[Row]):
         if self._should_cancel():
             await waiting.cancel(self.pgconn, timeout)
 
+    async def tpc_begin(self, xid: Xid | str) -> None:
+        """Begin a two-phase transaction.
+
+        :param xid: its identifier; see :meth:`xid`.
+        :raises ProgrammingError: in a transaction, or in autocommit mode.
+        :raises NotSupportedError: on YugabyteDB.
+
+        See "Two-Phase Commit protocol support" of the psycopg manual, and PEP 249.
+        """
+        identifier = self._tpc_beginning(xid)
+        await self.pgconn._command(self._begin_statement())
+        self._tpc = (identifier, False)
+
+    async def tpc_prepare(self) -> None:
+        """Prepare the two-phase transaction: from now on it can be committed for certain.
+
+        :raises ProgrammingError: outside of a two-phase transaction, or if it is prepared already.
+        :raises InFailedSqlTransaction: if it has failed, so that it can only be rolled back.
+        :raises NotSupportedError: if the server does not allow it.
+        """
+        xid, command = self._tpc_preparing()
+        await self.pgconn._command(command)
+        self._tpc = (xid, True)
+
+    async def tpc_commit(self, xid: Xid | str | None = None) -> None:
+        """Commit a two-phase transaction.
+
+        :param xid: one that was prepared earlier, maybe on another connection; if not given, the
+            one in progress, prepared or not.
+        :raises ProgrammingError: without `xid` outside of a two-phase transaction, with it inside.
+        """
+        await self.pgconn._command(self._tpc_ending("commit", xid))
+        self._tpc = None
+
+    async def tpc_rollback(self, xid: Xid | str | None = None) -> None:
+        """Undo a two-phase transaction; the parameter is as in :meth:`tpc_commit`."""
+        await self.pgconn._command(self._tpc_ending("rollback", xid), True)
+        self._tpc = None
+
+    async def tpc_recover(self) -> list[Xid]:
+        """Find the transactions that are prepared on the server, to commit or undo them.
+
+        The transaction status is left as it was.
+        """
+        self._check_tpc()
+        was_idle = self._nothing_to_end()
+        cursor = AsyncCursor(self, row_factory=tuple_row)
+        await cursor.execute(RECOVER)
+        found = [Xid._from_record(*record) for record in await cursor.fetchall()]
+        if was_idle and not self._nothing_to_end():
+            await self.pgconn._command(b"ROLLBACK")
+        return found
+
+    async def wait(
+        self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None
+    ) -> RV:
+        """Run a generator which yields what it waits for, on the connection's socket.
+
+        :param gen: a generator of :mod:`psycoxide.generators`, or one like them.
+        :param interval: how often to look for signals, in seconds.
+        :param timeout: how long to wait, in seconds.
+        :returns: what the generator returns.
+        """
+        from ..waiting import wait_async as wait
+
+        return await wait(gen, self.fileno(), interval, timeout)
+
+    # unasync: remove
+    @property
+    def lock(self) -> asyncio.Lock:
+        """A lock that users of the connection may share. The connection itself needs none."""
+        import asyncio
+
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        return self._lock
+
+    # unasync: end
+    # unasync: insert
+    # @property
+    # def lock(self) -> _thread.LockType:
+    #     """A lock that users of the connection may share. The connection itself needs none."""
+    #     import _thread
+    #
+    #     if self._lock is None:
+    #         self._lock = _thread.allocate_lock()
+    #     return self._lock
+    #
+    # unasync: end
     # unasync: remove
     def _set_autocommit_here(self, value: bool) -> None:
         self._read_only_on_async("autocommit")

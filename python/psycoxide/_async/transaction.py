@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._base.transaction import BaseTransaction
+from .._base.transaction import BaseTransaction, OutOfOrderTransactionNesting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +29,8 @@ class AsyncTransaction(BaseTransaction):
     async def __aenter__(self) -> AsyncTransaction:
         if self._conn._pipeline is not None:
             await self._conn._settle_pipeline()
-        commands = self._enter()
         try:
-            await self._conn.pgconn._command(commands)
+            await self._conn.pgconn._command(self._enter)
         except BaseException:
             self._enter_failed()
             raise
@@ -62,12 +61,14 @@ class AsyncTransaction(BaseTransaction):
 
     async def _end(self, exc_val: BaseException | None) -> bool:
         """Commit the block or undo it; whether the exception ends here."""
-        commands = self._exit(exc_val)
         try:
-            await self._conn.pgconn._command(commands)
-        except Exception as ex:
+            await self._conn.pgconn._command(lambda: self._exit(exc_val))
+        except OutOfOrderTransactionNesting:
+            raise
+        except BaseException as ex:
+            self._leave()
             self.status = self.Status.FAILED
-            if exc_val is None or self._swallows(exc_val):
+            if exc_val is None or self._swallows(exc_val) or not isinstance(ex, Exception):
                 raise
             _log_ignored(self, ex)
         return self._swallows(exc_val)

@@ -28,6 +28,29 @@ async def connect(parameters: dict[str, Any]) -> PGconn:
     # unasync: end
 
 
+async def notification(pgconn: PGconn, seconds: float | None) -> None:
+    """Wait until a notification has arrived, or the time is over.
+
+    :param seconds: the time; `None`: for ever.
+    """
+    # unasync: insert
+    # pgconn._wait_notification(seconds)
+    # unasync: end
+    # unasync: remove
+    import asyncio
+
+    future = asyncio.get_running_loop().create_future()
+    if not pgconn._add_listener(future):
+        return
+    try:
+        await asyncio.wait_for(future, seconds)
+    except (asyncio.TimeoutError, TimeoutError):
+        pass
+    finally:
+        pgconn._remove_listener(future)
+    # unasync: end
+
+
 async def cancel(pgconn: PGconn, timeout: float) -> None:
     """Send a cancel request.
 

@@ -12,7 +12,7 @@ from .._generic import Generic, Row
 from .._tpc import Xid
 from ..pq._enums import TransactionStatus
 from .info import ConnectionInfo
-from .notify import Notify
+from .notify import Listening, Notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -263,14 +263,25 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
             self.pgconn.notify_handler = None
 
     def _notification(self, notification: PGnotify) -> None:
+        notify = self._notify(notification)
+        for handler in list(self._notify_handlers):
+            try:
+                handler(notify)
+            except Exception as ex:
+                _logger().exception("error processing notify callback '%s': %s", handler, ex)
+
+    def _notify(self, notification: PGnotify) -> Notify:
         encoding = self._encoding
-        notify = Notify(
+        return Notify(
             notification.relname.decode(encoding, "replace"),
             notification.extra.decode(encoding, "replace"),
             notification.be_pid,
         )
-        for handler in self._notify_handlers:
-            handler(notify)
+
+    def _listening(self, timeout: float | None) -> Listening:
+        """Begin to listen; see :class:`~psycoxide._base.notify.Listening`."""
+        self._check_connection_ok()
+        return Listening(self, timeout)
 
     def xid(self, format_id: int, gtrid: str, bqual: str) -> Xid:
         """An identifier for a two-phase transaction; see PEP 249.
@@ -280,6 +291,76 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
         :param bqual: the branch qualifier, at most 64 characters.
         """
         return Xid.from_parts(format_id, gtrid, bqual)
+
+    def _check_tpc(self) -> None:
+        """Raise `NotSupportedError` where there is no two-phase commit."""
+        self._check_connection_ok()
+        version = self.pgconn.parameter_status(b"server_version") or b""
+        if b"-YB-" in version:
+            raise e.NotSupportedError(
+                "YugabyteDB has no two-phase commit: PREPARE TRANSACTION is not supported"
+            )
+
+    def _tpc_beginning(self, xid: Xid | str) -> Xid:
+        """Check that a two-phase transaction can begin: its identifier."""
+        self._check_tpc()
+        xid = _xid_of(xid)
+        status = TransactionStatus(self._transaction_status)
+        if status != _IDLE:
+            raise e.ProgrammingError(
+                f"can't start two-phase transaction: connection in status {status.name}"
+            )
+        if self._tpc is not None:
+            raise e.ProgrammingError(
+                "can't start two-phase transaction: the one before is prepared, and not ended yet"
+            )
+        if self._autocommit:
+            raise e.ProgrammingError("can't use two-phase transactions in autocommit mode")
+        return xid
+
+    def _tpc_preparing(self) -> tuple[Xid, bytes]:
+        """Check that the two-phase transaction can be prepared: it, and the command."""
+        self._check_tpc()
+        if self._tpc is None:
+            raise e.ProgrammingError(
+                "'tpc_prepare()' must be called inside a two-phase transaction"
+            )
+        xid, prepared = self._tpc
+        if prepared:
+            raise e.ProgrammingError(
+                "'tpc_prepare()' cannot be used during a prepared two-phase transaction"
+            )
+        if self._transaction_status == TransactionStatus.INERROR:
+            # The server would roll back, and report no error.
+            from ..errors import InFailedSqlTransaction
+
+            raise InFailedSqlTransaction(
+                "the two-phase transaction has failed: it can only be rolled back"
+            )
+        return xid, b"PREPARE TRANSACTION " + self._quoted(str(xid))
+
+    def _tpc_ending(self, method: str, xid: Xid | str | None) -> bytes:
+        """Check that a two-phase transaction can end: the command."""
+        self._check_tpc()
+        verb = method.upper().encode()
+        if xid is not None:
+            if self._tpc is not None:
+                raise e.ProgrammingError(
+                    f"tpc_{method}() with xid must be called outside a two-phase transaction"
+                )
+            xid = _xid_of(xid)
+            return verb + b" PREPARED " + self._quoted(str(xid))
+        if self._tpc is None:
+            raise e.ProgrammingError(
+                f"tpc_{method}() without xid must be called inside a two-phase transaction"
+            )
+        xid, prepared = self._tpc
+        return verb + b" PREPARED " + self._quoted(str(xid)) if prepared else verb
+
+    def _quoted(self, text: str) -> bytes:
+        from ..sql import Literal
+
+        return Literal(text).as_bytes(self)
 
     def _check_commit(self, method: str) -> None:
         """Raise `ProgrammingError` where `commit()` or `rollback()` has no place."""
@@ -300,6 +381,14 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
         """Whether no transaction is open, so that there is nothing to commit or roll back."""
         self._check_connection_ok()
         return self._transaction_status == _IDLE
+
+
+def _xid_of(xid: Xid | str) -> Xid:
+    if isinstance(xid, Xid):
+        return xid
+    if not isinstance(xid, str):
+        raise TypeError(f"a transaction is identified by a Xid or a str, got {type(xid).__name__}")
+    return Xid.from_string(xid)
 
 
 def _weak_method(connection: BaseConnection[Any], method: Callable[..., None]) -> Any:

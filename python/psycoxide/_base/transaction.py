@@ -121,8 +121,9 @@ class BaseTransaction:
 
     def _enter_failed(self) -> None:
         """Note that the commands of :meth:`_enter` failed."""
-        self._leave()
-        self.status = self.Status.FAILED
+        if self in self._conn._blocks:
+            self._leave()
+            self.status = self.Status.FAILED
 
     def _exit(self, exc: BaseException | None) -> list[bytes]:
         """Note that the block is left: the commands that end it."""
@@ -144,10 +145,9 @@ class BaseTransaction:
 
     def _check_order(self, action: str) -> None:
         blocks = self._conn._blocks
-        if blocks and blocks[-1] is self and self.status is self.Status.ACTIVE:
+        # Whatever stood in its place is spoilt as well, and says so when it is left.
+        if blocks and blocks.pop() is self and self.status is self.Status.ACTIVE:
             return
-        if self in blocks:
-            blocks.remove(self)
         raise OutOfOrderTransactionNesting(
             f"transaction {action} at the wrong nesting level: {self!r}"
         )

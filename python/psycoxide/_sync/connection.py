@@ -6,6 +6,7 @@ from __future__ import annotations
 from .. import _errors_base as e
 from .._base.connection import BaseConnection
 from .._generic import Row
+from .._tpc import RECOVER, Xid
 from ..rows import tuple_row
 from . import waiting
 from .cursor import Cursor
@@ -15,16 +16,18 @@ from .transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import asyncio
+    from collections.abc import Generator, Awaitable, Callable
     from types import TracebackType
     from typing import Any, TypeVar, overload
 
     from typing_extensions import Self
 
+    from .._base.notify import Notify
     from .._base.retry import Jitter
     from .._enums import IsolationLevel
     from .._row_protocols import RowFactory
-    from ..abc import AdaptContext, ConnDict, ConnParam, Params, Query
+    from ..abc import RV, AdaptContext, ConnDict, ConnParam, Params, PQGen, Query
     from ..pq import PGconn
 
     CursorRow = TypeVar("CursorRow")
@@ -49,6 +52,7 @@ class Connection(BaseConnection[Row]):
     row_factory: RowFactory[Row]
     """Makes rows out of values, for cursors that are not told otherwise."""
     _pipeline: Pipeline | None = None
+    _lock: Any = None
 
     def __init__(self, pgconn: PGconn, row_factory: RowFactory[Row] = tuple_row):  # type: ignore[assignment]
         super().__init__(pgconn)
@@ -188,18 +192,12 @@ class Connection(BaseConnection[Row]):
     def commit(self) -> None:
         """Make the work of the transaction in progress permanent."""
         self._check_commit("commit")
-        if self._pipeline is not None and self._autocommit:
-            self._settle_pipeline()
-        if not self._nothing_to_end():
-            self.pgconn._command(b"COMMIT")
+        self._end_transaction(False)
 
     def rollback(self) -> None:
         """Undo the work of the transaction in progress."""
         self._check_commit("rollback")
-        if self._pipeline is not None and (self._autocommit or self._nothing_to_end()):
-            self._settle_pipeline()
-        if not self._nothing_to_end():
-            self.pgconn._command(b"ROLLBACK", True)
+        self._end_transaction(True)
 
     def transaction(
         self, savepoint_name: str | None = None, force_rollback: bool = False
@@ -285,6 +283,29 @@ class Connection(BaseConnection[Row]):
         """
         return self._pipeline or Pipeline(self)
 
+    def notifies(
+        self, *, timeout: float | None = None, stop_after: int | None = None
+    ) -> Generator[Notify, None, None]:
+        """Go through the notifications, as they arrive.
+
+        Those that arrived before come first, unless a handler has got them. The connection can be
+        used meanwhile.
+
+        :param timeout: how long to wait, in seconds; `None`: for ever.
+        :param stop_after: stop once so many have arrived; more are given if they came together.
+        :raises OperationalError: if the connection is closed, or lost.
+
+        See "Asynchronous notifications" of the psycopg manual.
+        """
+        with self._listening(timeout) as listening:
+            while listening.goes_on:
+                waiting.notification(self.pgconn, listening.time_left)
+                for notify in listening.arrived():
+                    yield notify
+                    listening.count += 1
+                if stop_after is not None and 0 < stop_after <= listening.count:
+                    break
+
     def cancel_safe(self, *, timeout: float = 30.0) -> None:
         """Ask the server to cancel what runs on this connection; see :meth:`cancel`.
 
@@ -293,6 +314,82 @@ class Connection(BaseConnection[Row]):
         """
         if self._should_cancel():
             waiting.cancel(self.pgconn, timeout)
+
+    def tpc_begin(self, xid: Xid | str) -> None:
+        """Begin a two-phase transaction.
+
+        :param xid: its identifier; see :meth:`xid`.
+        :raises ProgrammingError: in a transaction, or in autocommit mode.
+        :raises NotSupportedError: on YugabyteDB.
+
+        See "Two-Phase Commit protocol support" of the psycopg manual, and PEP 249.
+        """
+        identifier = self._tpc_beginning(xid)
+        self.pgconn._command(self._begin_statement())
+        self._tpc = (identifier, False)
+
+    def tpc_prepare(self) -> None:
+        """Prepare the two-phase transaction: from now on it can be committed for certain.
+
+        :raises ProgrammingError: outside of a two-phase transaction, or if it is prepared already.
+        :raises InFailedSqlTransaction: if it has failed, so that it can only be rolled back.
+        :raises NotSupportedError: if the server does not allow it.
+        """
+        xid, command = self._tpc_preparing()
+        self.pgconn._command(command)
+        self._tpc = (xid, True)
+
+    def tpc_commit(self, xid: Xid | str | None = None) -> None:
+        """Commit a two-phase transaction.
+
+        :param xid: one that was prepared earlier, maybe on another connection; if not given, the
+            one in progress, prepared or not.
+        :raises ProgrammingError: without `xid` outside of a two-phase transaction, with it inside.
+        """
+        self.pgconn._command(self._tpc_ending("commit", xid))
+        self._tpc = None
+
+    def tpc_rollback(self, xid: Xid | str | None = None) -> None:
+        """Undo a two-phase transaction; the parameter is as in :meth:`tpc_commit`."""
+        self.pgconn._command(self._tpc_ending("rollback", xid), True)
+        self._tpc = None
+
+    def tpc_recover(self) -> list[Xid]:
+        """Find the transactions that are prepared on the server, to commit or undo them.
+
+        The transaction status is left as it was.
+        """
+        self._check_tpc()
+        was_idle = self._nothing_to_end()
+        cursor = Cursor(self, row_factory=tuple_row)
+        cursor.execute(RECOVER)
+        found = [Xid._from_record(*record) for record in cursor.fetchall()]
+        if was_idle and not self._nothing_to_end():
+            self.pgconn._command(b"ROLLBACK")
+        return found
+
+    def wait(
+        self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None
+    ) -> RV:
+        """Run a generator which yields what it waits for, on the connection's socket.
+
+        :param gen: a generator of :mod:`psycoxide.generators`, or one like them.
+        :param interval: how often to look for signals, in seconds.
+        :param timeout: how long to wait, in seconds.
+        :returns: what the generator returns.
+        """
+        from ..waiting import wait
+
+        return wait(gen, self.fileno(), interval, timeout)
+
+    @property
+    def lock(self) -> _thread.LockType:
+        """A lock that users of the connection may share. The connection itself needs none."""
+        import _thread
+
+        if self._lock is None:
+            self._lock = _thread.allocate_lock()
+        return self._lock
 
 
     def set_autocommit(self, value: bool) -> None:

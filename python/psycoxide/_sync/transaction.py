@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .._base.transaction import BaseTransaction
+from .._base.transaction import BaseTransaction, OutOfOrderTransactionNesting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ class Transaction(BaseTransaction):
     def __enter__(self) -> Transaction:
         if self._conn._pipeline is not None:
             self._conn._settle_pipeline()
-        commands = self._enter()
         try:
-            self._conn.pgconn._command(commands)
+            self._conn.pgconn._command(self._enter)
         except BaseException:
             self._enter_failed()
             raise
@@ -63,12 +62,14 @@ class Transaction(BaseTransaction):
 
     def _end(self, exc_val: BaseException | None) -> bool:
         """Commit the block or undo it; whether the exception ends here."""
-        commands = self._exit(exc_val)
         try:
-            self._conn.pgconn._command(commands)
-        except Exception as ex:
+            self._conn.pgconn._command(lambda: self._exit(exc_val))
+        except OutOfOrderTransactionNesting:
+            raise
+        except BaseException as ex:
+            self._leave()
             self.status = self.Status.FAILED
-            if exc_val is None or self._swallows(exc_val):
+            if exc_val is None or self._swallows(exc_val) or not isinstance(ex, Exception):
                 raise
             _log_ignored(self, ex)
         return self._swallows(exc_val)

@@ -20,6 +20,14 @@ def connect(parameters: dict[str, Any]) -> PGconn:
     return _core.Connector(parameters, False).run()
 
 
+def notification(pgconn: PGconn, seconds: float | None) -> None:
+    """Wait until a notification has arrived, or the time is over.
+
+    :param seconds: the time; `None`: for ever.
+    """
+    pgconn._wait_notification(seconds)
+
+
 def cancel(pgconn: PGconn, timeout: float) -> None:
     """Send a cancel request.
 

@@ -511,10 +511,8 @@ impl PGconn {
         };
         let timeout = std::time::Duration::try_from_secs_f64(timeout)
             .unwrap_or(std::time::Duration::from_secs(30));
-        match py.detach(|| driver::cancel_blocking(&target, timeout)) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error::cancelling(error)),
-        }
+        let cooperative = self.shared.turn().is_cooperative();
+        driver::cancel(py, &target, timeout, cooperative)?.map_err(error::cancelling)
     }
 
     /// There is no such pointer: the connection is not libpq's.
