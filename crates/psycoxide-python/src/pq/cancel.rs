@@ -79,7 +79,7 @@ impl PGcancel {
             .clone();
         let target = target
             .ok_or_else(|| OperationalError::new_err("cancel failed: no cancel object supplied"))?;
-        py.detach(|| driver::cancel_blocking(&target, PATIENCE))
+        driver::cancel(py, &target, PATIENCE, false)?
             .map_err(|error| {
                 OperationalError::new_err(format!("cancel failed: {}", error::verb(&error)))
             })
