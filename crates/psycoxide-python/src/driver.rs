@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 
 use crate::cooperative;
 use crate::error;
+use crate::news;
 use crate::shared::Shared;
 
 /// How long a cancelled query may take to end before the connection is given up.
@@ -95,7 +96,8 @@ where
     }
 }
 
-/// Between two steps: looks for signals; among green threads this is where to wait.
+/// Between two steps: looks for signals and tells the news; among green threads this is where to
+/// wait.
 fn look_around(
     py: Python<'_>,
     shared: &Shared,
@@ -105,6 +107,10 @@ fn look_around(
     if let (true, Some(fd)) = (shared.turn().is_cooperative(), shared.fd()) {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
         cooperative::wait(py, fd, wait, left)?;
+    } else if shared.take_news() {
+        // A green thread could not be told that it waits for itself, if its handler did.
+        let _telling = shared.turn().tell();
+        news::deliver(py, shared)?;
     }
     py.check_signals()
 }

@@ -47,7 +47,8 @@ pub fn exception(py: Python<'_>, error: Error, shared: &Shared) -> PyErr {
     }
 }
 
-/// The exception for anything else that is done on a connection in the middle of a COPY.
+/// The exception for anything else that is done on a connection in the middle of a COPY, or by a
+/// handler in the middle of an operation.
 #[cold]
 pub fn copying() -> PyErr {
     OperationalError::new_err("sending query failed: another command is already in progress")

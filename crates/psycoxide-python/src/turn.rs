@@ -33,6 +33,8 @@ struct State {
     taken: bool,
     /// The thread that copies.
     reserved: Option<ThreadId>,
+    /// The thread that has the turn, while it calls the handlers of notices.
+    telling: Option<ThreadId>,
 }
 
 impl State {
@@ -80,8 +82,8 @@ impl Turn {
     /// Takes the turn, waiting for it where needed.
     ///
     /// # Errors
-    /// `OperationalError` in the thread that copies, unless it is a part of the copy; what a signal
-    /// handler raises meanwhile.
+    /// `OperationalError` where it would wait for itself: in the thread that copies, unless this is a
+    /// part of the copy, and in handlers called meanwhile; what a signal handler raises.
     #[inline]
     pub fn take(&self, py: Python<'_>, part_of_copy: bool) -> PyResult<TurnGuard<'_>> {
         if self.lock().try_take(part_of_copy) {
@@ -102,7 +104,7 @@ impl Turn {
             }
         }
         loop {
-            if !part_of_copy && self.lock().reserved == Some(thread::current().id()) {
+            if self.is_for_itself(part_of_copy) {
                 return Err(error::copying());
             }
             let got = py.detach(|| {
@@ -117,6 +119,20 @@ impl Turn {
             }
             py.check_signals()?;
         }
+    }
+
+    /// Whether this thread would wait for itself.
+    fn is_for_itself(&self, part_of_copy: bool) -> bool {
+        let state = self.lock();
+        let me = Some(thread::current().id());
+        (state.reserved == me && !part_of_copy) || state.telling == me
+    }
+
+    /// Notes that this thread, which has the turn, calls handlers, until the guard is dropped:
+    /// operations that they begin fail.
+    pub fn tell(&self) -> TellingGuard<'_> {
+        self.lock().telling = Some(thread::current().id());
+        TellingGuard(self)
     }
 
     /// Ends the turn.
@@ -143,6 +159,16 @@ impl Turn {
     pub fn release(&self) {
         self.lock().reserved = None;
         self.free.notify_all();
+    }
+}
+
+/// The handlers are called, until it is dropped.
+#[derive(Debug)]
+pub struct TellingGuard<'a>(&'a Turn);
+
+impl Drop for TellingGuard<'_> {
+    fn drop(&mut self) {
+        self.0.lock().telling = None;
     }
 }
 

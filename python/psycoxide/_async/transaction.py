@@ -27,6 +27,7 @@ class AsyncTransaction(BaseTransaction):
         return self._conn  # type: ignore[return-value]
 
     async def __aenter__(self) -> AsyncTransaction:
+        self._check_unused()
         if self._conn._pipeline is not None:
             await self._conn._settle_pipeline()
         try:

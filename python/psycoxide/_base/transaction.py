@@ -93,10 +93,12 @@ class BaseTransaction:
         summary = connection_summary(self._conn.pgconn)
         return f"<{cls}{name} ({self.status.value}) {summary} at 0x{id(self):x}>"
 
-    def _enter(self) -> list[bytes]:
-        """Note that the block is entered: the commands that open it."""
+    def _check_unused(self) -> None:
         if self.status is not self.Status.NON_STARTED:
             raise TypeError("transaction blocks can be used only once")
+
+    def _enter(self) -> list[bytes]:
+        """Note that the block is entered: the commands that open it."""
         conn = self._conn
         conn._check_connection_ok()
         self._outermost = conn._transaction_status == TransactionStatus.IDLE

@@ -28,6 +28,7 @@ class Transaction(BaseTransaction):
         return self._conn  # type: ignore[return-value]
 
     def __enter__(self) -> Transaction:
+        self._check_unused()
         if self._conn._pipeline is not None:
             self._conn._settle_pipeline()
         try:

@@ -257,11 +257,11 @@ impl AsyncOperation {
         };
         let unfinished = running.operation.abandon();
         match running.outcome {
-            None => return Ok(false),
+            None => {}
+            // It has ended a part of its work only.
             Some(Ok(())) if unfinished => {}
             Some(_) => return Ok(true),
         }
-        // It has ended a part of its work only.
         let wait = loop {
             match step(&self.shared, &mut *running.operation) {
                 Ok(Step::Wait(wait)) => break Some(wait),

@@ -135,7 +135,12 @@ fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
         resolve(py, &waiter)?;
     }
     tell_listeners(py, shared)?;
-    register(py, shared, wait.is_some_and(|wait| wait.write))
+    register(py, shared, wait.is_some_and(|wait| wait.write))?;
+    // What comes with the end is told when the task goes on.
+    if wait.is_some() && shared.take_news() {
+        news::deliver(py, shared)?;
+    }
+    Ok(())
 }
 
 /// Takes what has come by itself, if no operation is in progress.
