@@ -138,7 +138,7 @@ class FinishedPGconn:
         raise OperationalError(_MESSAGE)
 
     @classmethod
-    def connect(cls, *args: Any) -> NoReturn:
+    def connect(cls, conninfo: bytes) -> NoReturn:
         """Raise :exc:`OperationalError`, as every verb here."""
         raise OperationalError(_MESSAGE)
 

@@ -56,15 +56,11 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Whether there is something to fetch, or to wait for.
+    /// Whether there are results to fetch, or to wait for: that a command has ended, and nobody has
+    /// been told, keeps none from being sent.
     #[inline]
     pub fn is_outstanding(&self) -> bool {
-        !self.sent.is_empty() || !self.ready.is_empty()
-    }
-
-    /// Whether there are results to fetch, or to wait for: the end of the last command is none.
-    pub(super) fn has_results(&self) -> bool {
-        !self.sent.is_empty() || self.ready.iter().any(Option::is_some)
+        !self.sent.is_empty() || self.has_received()
     }
 
     /// Whether a result has been received.
@@ -83,6 +79,9 @@ impl Answers {
     }
 
     pub(super) fn push(&mut self, sent: Sent) {
+        if matches!(sent, Sent::Simple(_) | Sent::Extended(_)) {
+            self.ready.clear();
+        }
         self.sent.push_back(sent);
     }
 

@@ -21,6 +21,7 @@ impl Connection {
                 "cannot enter pipeline mode, connection not idle",
             ));
         }
+        self.answers.clear();
         self.enter_pipeline()
     }
 
@@ -38,7 +39,7 @@ impl Connection {
                 "cannot exit pipeline mode with uncollected results",
             ));
         }
-        if self.answers.has_results() {
+        if self.answers.is_outstanding() {
             return Err(Error::Misuse("cannot exit pipeline mode while busy"));
         }
         self.leave_pipeline()?;

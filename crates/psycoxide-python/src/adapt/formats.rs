@@ -9,7 +9,11 @@ use pyo3::types::PyString;
 
 /// The wire format of a `pq.Format` or a plain 0 or 1.
 pub fn format_of(format: &Bound<'_, PyAny>) -> PyResult<Format> {
-    let code: i16 = format.extract()?;
+    format_of_code(format.extract()?)
+}
+
+/// The wire format of this number.
+pub fn format_of_code(code: i16) -> PyResult<Format> {
     Format::from_code(code).ok_or_else(|| PyValueError::new_err(format!("{code} is not a format")))
 }
 

@@ -257,7 +257,8 @@ impl PGcancelConn {
     fn message_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let inner = self.lock();
         let mut text = match inner.state {
-            State::Finished => FINISHED.to_owned(),
+            // libpq's words for it.
+            State::Finished => "connection pointer is NULL".to_owned(),
             _ => inner.message.clone(),
         };
         if !text.is_empty() {

@@ -12,7 +12,7 @@ use pyo3::pybacked::PyBackedBytes;
 use super::arguments::{oids, parameters};
 use super::pgconn::PGconn;
 use super::result::PGresult;
-use crate::adapt::formats::format_of;
+use crate::adapt::formats::{format_of, format_of_code};
 use crate::driver;
 use crate::error::{self, OperationalError};
 use crate::news;
@@ -103,12 +103,12 @@ fn query_prepared(
     name: &[u8],
     values: Option<&Bound<'_, PyAny>>,
     formats: Option<&Bound<'_, PyAny>>,
-    result_format: Option<&Bound<'_, PyAny>>,
+    result_format: Format,
 ) -> PyResult<SendCommand> {
     Ok(SendCommand::QueryPrepared {
         name: name.to_vec(),
         parameters: parameters(values, None, formats)?,
-        result_format: result_format.map_or(Ok(Format::Text), format_of)?,
+        result_format,
     })
 }
 
@@ -164,15 +164,16 @@ impl PGconn {
     }
 
     /// Runs a prepared command.
-    #[pyo3(signature = (name, param_values, param_formats=None, result_format=None))]
+    #[pyo3(signature = (name, param_values, param_formats=None, result_format=0))]
     fn exec_prepared(
         &self,
         py: Python<'_>,
         name: PyBackedBytes,
         param_values: Option<&Bound<'_, PyAny>>,
         param_formats: Option<&Bound<'_, PyAny>>,
-        result_format: Option<&Bound<'_, PyAny>>,
+        result_format: i16,
     ) -> PyResult<PGresult> {
+        let result_format = format_of_code(result_format)?;
         let command = query_prepared(&name, param_values, param_formats, result_format)?;
         self.run(py, "executing prepared query", command)
     }
@@ -255,6 +256,7 @@ impl PGconn {
         param_formats: Option<&Bound<'_, PyAny>>,
         result_format: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
+        let result_format = result_format.map_or(Ok(Format::Text), format_of)?;
         let command = query_prepared(&name, param_values, param_formats, result_format)?;
         self.send(py, "sending prepared query", &command)
     }
@@ -291,7 +293,8 @@ impl PGconn {
     /// connection's error.
     fn make_empty_result(&self, exec_status: i64) -> PyResult<PGresult> {
         let status = PGresult::status_of(exec_status)?;
-        let error = PGresult::is_failure(status).then(|| self.errors());
+        let told = PGresult::is_failure(status) && !self.shared.is_closed_by_user();
+        let error = told.then(|| self.errors());
         Ok(PGresult::empty(status, error))
     }
 }

@@ -400,7 +400,8 @@ impl PGconn {
     #[getter(error_message)]
     fn message_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         if self.shared.is_closed_by_user() {
-            return PyBytes::new(py, b"the connection is closed\n");
+            // libpq's words for it.
+            return PyBytes::new(py, b"connection pointer is NULL\n");
         }
         PyBytes::new(py, &self.lock_error())
     }
