@@ -39,6 +39,14 @@ pub fn wait(py: Python<'_>, fd: i32, wait: Wait, timeout: Option<Duration>) -> P
     Ok(())
 }
 
+/// Which green thread this is.
+///
+/// # Errors
+/// What Python raises.
+pub fn identity(py: Python<'_>) -> PyResult<u64> {
+    py.import("_thread")?.call_method0("get_ident")?.extract()
+}
+
 /// Lets the others run for a moment.
 ///
 /// # Errors

@@ -107,9 +107,9 @@ fn look_around(
     if let (true, Some(fd)) = (shared.turn().is_cooperative(), shared.fd()) {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
         cooperative::wait(py, fd, wait, left)?;
-    } else if shared.take_news() {
-        // A green thread could not be told that it waits for itself, if its handler did.
-        let _telling = shared.turn().tell();
+    }
+    if shared.take_news() {
+        let _telling = shared.turn().tell(py)?;
         news::deliver(py, shared)?;
     }
     py.check_signals()

@@ -32,9 +32,15 @@ pub struct Turn {
 struct State {
     taken: bool,
     /// The thread that copies.
-    reserved: Option<ThreadId>,
+    reserved: Option<Owner>,
     /// The thread that has the turn, while it calls the handlers of notices.
-    telling: Option<ThreadId>,
+    telling: Option<Owner>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Thread(ThreadId),
+    Green(u64),
 }
 
 impl State {
@@ -97,15 +103,17 @@ impl Turn {
     }
 
     fn wait(&self, py: Python<'_>, part_of_copy: bool) -> PyResult<()> {
-        while self.cooperative {
-            cooperative::pause(py)?;
-            if self.lock().try_take(part_of_copy) {
-                return Ok(());
-            }
-        }
+        let me = self.me(py)?;
         loop {
-            if self.is_for_itself(part_of_copy) {
+            if self.is_for_itself(me, part_of_copy) {
                 return Err(error::copying());
+            }
+            if self.cooperative {
+                cooperative::pause(py)?;
+                if self.lock().try_take(part_of_copy) {
+                    return Ok(());
+                }
+                continue;
             }
             let got = py.detach(|| {
                 let (mut state, _) = self
@@ -121,18 +129,29 @@ impl Turn {
         }
     }
 
+    /// The thread that runs, green ones included.
+    fn me(&self, py: Python<'_>) -> PyResult<Owner> {
+        if self.cooperative {
+            return cooperative::identity(py).map(Owner::Green);
+        }
+        Ok(Owner::Thread(thread::current().id()))
+    }
+
     /// Whether this thread would wait for itself.
-    fn is_for_itself(&self, part_of_copy: bool) -> bool {
+    fn is_for_itself(&self, me: Owner, part_of_copy: bool) -> bool {
         let state = self.lock();
-        let me = Some(thread::current().id());
-        (state.reserved == me && !part_of_copy) || state.telling == me
+        (state.reserved == Some(me) && !part_of_copy) || state.telling == Some(me)
     }
 
     /// Notes that this thread, which has the turn, calls handlers, until the guard is dropped:
     /// operations that they begin fail.
-    pub fn tell(&self) -> TellingGuard<'_> {
-        self.lock().telling = Some(thread::current().id());
-        TellingGuard(self)
+    ///
+    /// # Errors
+    /// What Python raises.
+    pub fn tell(&self, py: Python<'_>) -> PyResult<TellingGuard<'_>> {
+        let me = self.me(py)?;
+        self.lock().telling = Some(me);
+        Ok(TellingGuard(self))
     }
 
     /// Ends the turn.
@@ -151,8 +170,13 @@ impl Turn {
     }
 
     /// Keeps the turns that follow for the COPY that this thread has begun.
-    pub fn reserve(&self) {
-        self.lock().reserved = Some(thread::current().id());
+    ///
+    /// # Errors
+    /// What Python raises.
+    pub fn reserve(&self, py: Python<'_>) -> PyResult<()> {
+        let me = self.me(py)?;
+        self.lock().reserved = Some(me);
+        Ok(())
     }
 
     /// Gives everybody their turn again.

@@ -336,7 +336,14 @@ class Connection(BaseConnection[Row]):
         :raises NotSupportedError: if the server does not allow it.
         """
         xid, command = self._tpc_preparing()
-        self.pgconn._command(command)
+        try:
+            self.pgconn._command(command)
+        except Exception:
+            raise
+        except BaseException:
+            # It is not known whether it was in time.
+            self._tpc = (xid, self._nothing_to_end())
+            raise
         self._tpc = (xid, True)
 
     def tpc_commit(self, xid: Xid | str | None = None) -> None:
@@ -346,12 +353,21 @@ class Connection(BaseConnection[Row]):
             one in progress, prepared or not.
         :raises ProgrammingError: without `xid` outside of a two-phase transaction, with it inside.
         """
-        self.pgconn._command(self._tpc_ending("commit", xid))
-        self._tpc = None
+        self._tpc_end("commit", xid)
 
     def tpc_rollback(self, xid: Xid | str | None = None) -> None:
         """Undo a two-phase transaction; the parameter is as in :meth:`tpc_commit`."""
-        self.pgconn._command(self._tpc_ending("rollback", xid), True)
+        self._tpc_end("rollback", xid)
+
+    def _tpc_end(self, method: str, xid: Xid | str | None) -> None:
+        command = self._tpc_ending(method, xid)
+        try:
+            self.pgconn._command(command, method == "rollback")
+        except e.ProgrammingError as ex:
+            if ex.sqlstate == "42704":
+                # The server does not know it (any more): nothing is left to be ended.
+                self._tpc = None
+            raise
         self._tpc = None
 
     def tpc_recover(self) -> list[Xid]:

@@ -25,6 +25,8 @@ pub struct SendCopy<D> {
     queued: usize,
     since_wait: usize,
     abandoned: bool,
+    /// After it was abandoned: whether the server is ready for the next command.
+    at_rest: bool,
 }
 
 impl<D: AsRef<[u8]>> SendCopy<D> {
@@ -35,6 +37,7 @@ impl<D: AsRef<[u8]>> SendCopy<D> {
             queued: 0,
             since_wait: 0,
             abandoned: false,
+            at_rest: false,
         }
     }
 
@@ -69,11 +72,14 @@ impl<D: AsRef<[u8]>> Operation for SendCopy<D> {
         }
         loop {
             let Some(session) = &mut connection.copy else {
+                self.at_rest = true;
                 return Ok(Step::Done(()));
             };
             if self.abandoned || session.has_ended() {
                 // Nobody reads the rest of the data.
-                return run_to_ready(&mut connection.pgconn, session);
+                let step = run_to_ready(&mut connection.pgconn, session);
+                self.at_rest = matches!(step, Ok(Step::Done(())));
+                return step;
             }
             let sent = connection.pgconn.flush()?;
             let polled = connection.pgconn.poll_event(false);
@@ -108,6 +114,6 @@ impl<D: AsRef<[u8]>> Operation for SendCopy<D> {
 
     fn abandon(&mut self) -> bool {
         self.abandoned = true;
-        true
+        !self.at_rest
     }
 }

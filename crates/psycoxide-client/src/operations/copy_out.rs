@@ -14,6 +14,8 @@ use crate::error::Error;
 #[derive(Debug, Default)]
 pub struct ReceiveCopy {
     abandoned: bool,
+    /// Whether the server is ready for the next command.
+    at_rest: bool,
 }
 
 impl Operation for ReceiveCopy {
@@ -22,15 +24,20 @@ impl Operation for ReceiveCopy {
     fn step(&mut self, connection: &mut Connection) -> Result<Step<Option<CopyChunk>>, Error> {
         let Connection { pgconn, copy, .. } = connection;
         let Some(session) = copy else {
+            self.at_rest = true;
             return Ok(Step::Done(None));
         };
         if session.is_ready() {
+            self.at_rest = true;
             return Ok(Step::Done(None));
         }
         if self.abandoned || session.is_discarding() {
             return Ok(match run_to_ready(pgconn, session)? {
                 Step::Wait(wait) => Step::Wait(wait),
-                Step::Done(()) => Step::Done(None),
+                Step::Done(()) => {
+                    self.at_rest = true;
+                    Step::Done(None)
+                }
             });
         }
         if pgconn.machine().is_copying_in() {
@@ -49,6 +56,6 @@ impl Operation for ReceiveCopy {
     fn abandon(&mut self) -> bool {
         // What was received for nobody is missing from the data: the rest is of no use.
         self.abandoned = true;
-        true
+        !self.at_rest
     }
 }

@@ -57,7 +57,7 @@ pub trait Operation {
 
     /// Nobody wants the output any more: what was not sent stays unsent, and the steps that follow
     /// only bring the connection to rest. Returns whether there are any to follow when the last one
-    /// was [`Step::Done`].
+    /// was [`Step::Done`]: it may be asked again after each.
     fn abandon(&mut self) -> bool {
         false
     }

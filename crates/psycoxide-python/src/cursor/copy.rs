@@ -26,8 +26,7 @@ pub(crate) fn reserve(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     if shared.is_asynchronous() {
         event_loop::reserve(py, shared)
     } else {
-        shared.turn().reserve();
-        Ok(())
+        shared.turn().reserve(py)
     }
 }
 

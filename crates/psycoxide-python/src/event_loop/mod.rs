@@ -25,8 +25,8 @@ use crate::operation::PyOperation;
 use crate::shared::Shared;
 
 pub use awaited::AsyncOperation;
-pub use registration::{enter_loop, unregister};
 use registration::{Registration, pause_reading, register, running_loop};
+pub use registration::{enter_loop, unregister};
 pub use turns::{release, reserve};
 
 /// A connection's side of its event loop.
