@@ -142,9 +142,7 @@ __all__ = [
 ]
 
 if hasattr(_os, "register_at_fork"):
-    _os.register_at_fork(
-        before=_core._before_fork, after_in_child=_core._after_fork_in_child
-    )
+    _os.register_at_fork(before=_core._before_fork, after_in_child=_core._after_fork_in_child)
 
 connect = Connection.connect
 """Connect to a database: :meth:`Connection.connect`."""

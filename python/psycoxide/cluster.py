@@ -1,8 +1,8 @@
 """The clusters this process connects to: their nodes, what happens to them, and numbers.
 
-Connections spread over the nodes of a YugabyteDB cluster when `load_balance` is on; see "Clusters" in
-the guide. What is known of a cluster is shared by all connections, threads and event loops of the
-process::
+Connections spread over the nodes of a YugabyteDB cluster when `load_balance` is on; see
+"Connections to all nodes of a cluster" in the guide. What is known of a cluster is shared by all
+connections, threads and event loops of the process::
 
     import psycoxide
     from psycoxide import cluster
@@ -185,7 +185,7 @@ class Cluster:
 
     def nodes(self) -> list[NodeStatus]:
         """The nodes, in the order in which they became known."""
-        return [NodeStatus(*node, *numbers) for node, numbers in self._handle.nodes()]
+        return [NodeStatus(*(node + numbers)) for node, numbers in self._handle.nodes()]
 
     def refresh(self, timeout: float = REFRESH_TIMEOUT) -> None:
         """Fetch the list of nodes anew, and wait for it.
@@ -282,8 +282,8 @@ class Cluster:
 
     def _not_refreshed(self, timeout: float) -> Exception:
         return e.OperationalError(
-            f"the list of nodes of cluster {self.key} could not be fetched within {timeout} seconds;"
-            " the logger psycoxide.cluster tells why"
+            f"the list of nodes of cluster {self.key} could not be fetched within {timeout}"
+            " seconds; the logger psycoxide.cluster tells why"
         )
 
     def __eq__(self, other: object) -> bool:
@@ -326,9 +326,9 @@ def clusters() -> list[Cluster]:
 def metrics() -> list[dict[str, Any]]:
     """Numbers of all clusters, as dictionaries.
 
-    Counters, which only grow: `connects`, `node_faults`, `soft_faults`, `client_faults`, `cancelled`,
-    `trials`, `waits`, `contact_fallbacks`, `lost`, `refreshes`, `refresh_failures`. What is now:
-    `refresh_age` and `refresh_time` in seconds, and of each of the `nodes` what
+    Counters, which only grow: `connects`, `node_faults`, `soft_faults`, `client_faults`,
+    `cancelled`, `trials`, `waits`, `contact_fallbacks`, `lost`, `refreshes`, `refresh_failures`.
+    What is now: `refresh_age` and `refresh_time` in seconds, and of each of the `nodes` what
     :class:`NodeStatus` tells.
     """
     return [cluster.metrics() for cluster in clusters()]
@@ -412,8 +412,8 @@ def _metric(
     lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}"]
     for labels, value in found:
         text = ",".join(f'{label}="{_escaped(value)}"' for label, value in labels.items())
-        lines.append(f"{name}{{{text}}} {float(value):g}" if isinstance(value, float)
-                     else f"{name}{{{text}}} {int(value)}")
+        number = f"{value:g}" if isinstance(value, float) else str(int(value))
+        lines.append(f"{name}{{{text}}} {number}")
 
 
 def _node_labels(snapshot: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, str]:

@@ -158,6 +158,8 @@ impl State {
             options,
         } = failure;
         self.leave_attempt(id);
+        // Others may have waited for what comes of it.
+        self.wakers.mark(Topic::Slot);
         match fault {
             Fault::Node => self.counters.node_faults += 1,
             Fault::Soft => self.counters.soft_faults += 1,
@@ -196,6 +198,9 @@ impl State {
         self.leave_attempt(id);
         if let Some(node) = self.nodes.get_mut(&id) {
             node.breaker.cancelled(epoch);
+            if !node.breaker.is_closed() {
+                self.wakers.mark(Topic::Slot);
+            }
         }
         self.forget(id);
     }
@@ -298,7 +303,7 @@ impl State {
             debug_assert!(node.connecting > 0, "each attempt is counted once");
             node.connecting = node.connecting.saturating_sub(1);
         }
-        self.wakers.mark(Topic::Slot);
+        self.wakers.mark_one(Topic::Slot);
     }
 
     fn came_up(&mut self, id: NodeId, now: Instant) {
@@ -306,6 +311,7 @@ impl State {
             && node.breaker.success(now)
         {
             let info = node.info.clone();
+            self.wakers.mark(Topic::Slot);
             self.tell(EventKind::Up, info, now);
             let closed = |node: &&Node| node.is_member() && node.breaker.is_closed();
             if self.nodes.values().filter(closed).count() == 1 {

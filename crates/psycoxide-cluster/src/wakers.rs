@@ -2,7 +2,11 @@
 //!
 //! The crate never waits. A caller that has to registers a [`Waker`] first, asks again (the change
 //! may just have happened), and only then sleeps. Wakers are called outside of every lock, once.
+//!
+//! Room for one connection wakes a few of those who wait for it, the longest waiting first, not all of
+//! hundreds. Whoever was not woken although the room was for him asks again when his patience ends.
 
+use std::collections::VecDeque;
 use std::task::Waker;
 
 /// What a caller may wait for.
@@ -20,33 +24,43 @@ pub enum Topic {
 
 const TOPICS: usize = 4;
 
+/// How many are woken by room for one: the first may have given up, or want another node.
+const FOR_ONE: usize = 2;
+
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
-    waiting: [Vec<Waker>; TOPICS],
-    changed: [bool; TOPICS],
+    waiting: [VecDeque<Waker>; TOPICS],
+    /// How many are to be woken.
+    due: [usize; TOPICS],
 }
 
 impl Wakers {
     pub(crate) fn add(&mut self, topic: Topic, waker: &Waker) {
         let waiting = &mut self.waiting[topic as usize];
         if !waiting.iter().any(|known| known.will_wake(waker)) {
-            waiting.push(waker.clone());
+            waiting.push_back(waker.clone());
         }
     }
 
+    /// Something has changed for all who wait.
     pub(crate) fn mark(&mut self, topic: Topic) {
-        self.changed[topic as usize] = true;
+        self.due[topic as usize] = usize::MAX;
+    }
+
+    /// Something has changed for one of those who wait.
+    pub(crate) fn mark_one(&mut self, topic: Topic) {
+        let due = &mut self.due[topic as usize];
+        *due = due.saturating_add(FOR_ONE);
     }
 
     /// Those to wake now; to be woken after the lock is released.
     pub(crate) fn take(&mut self) -> Vec<Waker> {
-        let mut due = Vec::new();
-        for (waiting, changed) in self.waiting.iter_mut().zip(&mut self.changed) {
-            if std::mem::take(changed) {
-                due.append(waiting);
-            }
+        let mut woken = Vec::new();
+        for (waiting, due) in self.waiting.iter_mut().zip(&mut self.due) {
+            let count = std::mem::take(due).min(waiting.len());
+            woken.extend(waiting.drain(..count));
         }
-        due
+        woken
     }
 }
 
@@ -81,5 +95,26 @@ mod tests {
         }
         let woken = |index: usize| counts[index].0.load(Ordering::Relaxed);
         assert_eq!((woken(0), woken(1)), (1, 0));
+    }
+
+    #[test]
+    fn room_for_one_wakes_a_few_in_order() {
+        let counts: [Arc<Count>; 5] = Default::default();
+        let mut wakers = Wakers::default();
+        for count in &counts {
+            wakers.add(Topic::Slot, &count.clone().into());
+        }
+        wakers.mark_one(Topic::Slot);
+        assert_eq!(wakers.take().len(), FOR_ONE);
+        wakers.mark_one(Topic::Slot);
+        wakers.take().into_iter().for_each(Waker::wake);
+        let woken = |index: usize| counts[index].0.load(Ordering::Relaxed);
+        assert_eq!([0, 1, 2, 3, 4].map(woken), [0, 0, 1, 1, 0]);
+        // Who registers again waits behind the others; and then there is room for all.
+        wakers.add(Topic::Slot, &counts[0].clone().into());
+        wakers.mark_one(Topic::Slot);
+        wakers.mark(Topic::Slot);
+        wakers.take().into_iter().for_each(Waker::wake);
+        assert_eq!([0, 1, 2, 3, 4].map(woken), [1, 0, 1, 1, 1]);
     }
 }

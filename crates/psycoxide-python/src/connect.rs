@@ -79,6 +79,13 @@ impl Connector {
         made
     }
 
+    /// Gives up: what was begun ends now, not when the last reference goes.
+    fn abandon(&self) {
+        let nothing = Connect::new(self.options.clone(), []);
+        let mut connect = self.connect.lock().unwrap_or_else(PoisonError::into_inner);
+        *connect = nothing;
+    }
+
     /// One step, for an event loop. Returns a `PGconn`; or `(fd, read, write, seconds)` to wait
     /// for; or `(host, port, seconds)` to resolve, whose answer (a list of addresses as `str`, or
     /// an `OSError`) goes into the next step.

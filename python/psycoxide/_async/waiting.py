@@ -24,7 +24,8 @@ async def connect(parameters: dict[str, Any]) -> PGconn:
     # return _core.Connector(parameters, False).run()
     # unasync: end
     # unasync: remove
-    return await run_steps(_core.Connector(parameters, True))
+    pgconn: PGconn = await run_steps(_core.Connector(parameters, True))
+    return pgconn
     # unasync: end
 
 
@@ -72,15 +73,20 @@ async def run_steps(connector: Any) -> Any:
 
     loop = asyncio.get_running_loop()
     answer: object = None
-    while True:
-        step = connector.step(answer)
-        answer = None
-        if not isinstance(step, tuple):
-            return step
-        if len(step) == 4:
-            await _wait_for_socket(loop, *step)
-        else:
-            answer = await _resolve(loop, *step)
+    try:
+        while True:
+            step = connector.step(answer)
+            answer = None
+            if not isinstance(step, tuple):
+                return step
+            if len(step) == 4:
+                await _wait_for_socket(loop, *step)
+            else:
+                answer = await _resolve(loop, *step)
+    except BaseException:
+        # Whoever keeps the traceback keeps no place at a node.
+        connector.abandon()
+        raise
 
 
 async def _wait_for_socket(

@@ -23,7 +23,10 @@ use handle::{ClusterHandle, ClusterRefresh};
 /// `ClusterFinder(parameters)`.
 #[pyclass(frozen, module = "psycoxide._core")]
 #[derive(Debug)]
-pub struct ClusterFinder(Mutex<FindCluster>);
+pub struct ClusterFinder {
+    options: Arc<ConnectOptions>,
+    find: Mutex<FindCluster>,
+}
 
 #[pymethods]
 impl ClusterFinder {
@@ -37,14 +40,20 @@ impl ClusterFinder {
         }
         let options =
             ConnectOptions::for_cluster(&config).map_err(|error| error::connecting(py, error))?;
-        Ok(ClusterFinder(Mutex::new(FindCluster::new(Arc::new(
-            options,
-        )))))
+        let options = Arc::new(options);
+        let find = Mutex::new(FindCluster::new(options.clone()));
+        Ok(ClusterFinder { options, find })
+    }
+
+    /// Gives up: what was begun ends now, not when the last reference goes.
+    fn abandon(&self) {
+        let mut find = self.find.lock().unwrap_or_else(PoisonError::into_inner);
+        *find = FindCluster::new(self.options.clone());
     }
 
     /// Finds it in this thread, with the interpreter released while waiting.
     fn run(&self, py: Python<'_>) -> PyResult<ClusterHandle> {
-        let found = run(py, &self.0)?;
+        let found = run(py, &self.find)?;
         log::write(py);
         found
             .map(ClusterHandle::new)
@@ -59,7 +68,7 @@ impl ClusterFinder {
         resolved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let resolved = resolved.map(addresses).transpose()?;
-        let mut find = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut find = self.find.lock().unwrap_or_else(PoisonError::into_inner);
         let step = find.step(Instant::now(), resolved);
         drop(find);
         log::write(py);

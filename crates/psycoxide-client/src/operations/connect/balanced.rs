@@ -104,9 +104,14 @@ impl Balanced {
                     if !self.cluster_options()?.search.allows_contacts() {
                         return Err(self.give_up());
                     }
+                    // Once for each time it was asked for is enough.
+                    let level = match self.attempts.is_empty() {
+                        true => Level::Debug,
+                        false => Level::Warning,
+                    };
                     let text = "the list of nodes cannot be had: a connection goes to the \
                                 configured hosts";
-                    note(Level::Warning, text.to_owned());
+                    note(level, text.to_owned());
                     self.turn_to_contacts(self.deadline);
                     Ok(None)
                 }
