@@ -6,7 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use psycoxide_client::Error;
 use psycoxide_testkit::{Script, Server, backend};
@@ -188,9 +188,8 @@ fn hosts_and_addresses_are_tried_in_random_order() {
 
 #[test]
 fn each_host_has_its_own_port_and_address() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let nobody = listener.local_addr().unwrap().port();
-    drop(listener);
+    // tcpmux has been dead for decades.
+    let nobody = 1;
     let server = Server::start(vec![Primary.telling()]);
     let port = server.address().port();
     let conninfo =
