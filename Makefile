@@ -38,6 +38,11 @@ test: build $(BUILD)/postgresql ## run the Rust and Python tests on a server of 
 	cargo test --manifest-path fuzz/Cargo.toml --no-default-features --locked --target-dir target
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: conformance
+conformance: build ## run psycopg's own tests from a checkout (CLONE=/path/to/psycopg DSN="..." ARGS="--skip-leaks")
+	$(PIP) install --quiet pytest anyio pproxy mypy
+	$(BIN)/python tools/conformance.py "$(CLONE)" $(if $(DSN),--dsn "$(DSN)") $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## feed made-up bytes to every parser (needs nightly Rust and cargo-fuzz; SECONDS=60 for each)
 	for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \

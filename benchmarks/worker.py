@@ -37,7 +37,7 @@ def main(variant: str, workload: str, operations: str, dsn: str) -> None:
         print(subprocess.check_output(command, text=True).strip())
         return
     run = Run(workload, int(operations))
-    function = getattr(driver, "fetch" if workload.startswith("fetch_") else workload)
+    function = getattr(driver, "fetch" if workload.startswith(("fetch_", "rows_")) else workload)
     if not inspect.iscoroutinefunction(function):
         function(run)
     elif options.uvloop:

@@ -28,6 +28,12 @@ FETCH = {
     "fetch_ints": "SELECT a, b, c, d, e FROM bench_ints LIMIT {}",
     "fetch_text": "SELECT a, b, c, d, e FROM bench_text LIMIT {}",
     "fetch_mixed": "SELECT a, b, c, d, e, f, g, h, i, j FROM bench_mixed LIMIT {}",
+    "fetch_bytea": "SELECT a FROM bench_bytea LIMIT {}",
+    "fetch_arrays": "SELECT a, b FROM bench_arrays LIMIT {}",
+    "fetch_json": "SELECT a FROM bench_json LIMIT {}",
+    "fetch_composite": "SELECT a FROM bench_composite LIMIT {}",
+    "rows_class": "SELECT id, name, value, ts FROM bench_point LIMIT {}",
+    "rows_dict": "SELECT id, name, value, ts FROM bench_point LIMIT {}",
 }
 
 TABLES = """
@@ -51,8 +57,52 @@ CREATE TABLE bench_mixed AS
         jsonb_build_object('id', i, 'tags', jsonb_build_array('a', 'b'), 'price', i * 0.5) AS i,
         date '2026-01-01' + i % 3650 AS j
     FROM generate_series(1, 300000) AS i;
+CREATE TABLE bench_bytea AS
+    SELECT decode(repeat(md5(i::text), 4096), 'hex') AS a FROM generate_series(1, 2000) AS i;
+CREATE TABLE bench_arrays AS
+    SELECT ARRAY[i, i + 1, i + 2, i + 3, i + 4, i + 5, i + 6, i + 7, i + 8, i + 9] AS a,
+        ARRAY['a' || i, 'item ' || i % 100, md5(i::text), '', 'with, a comma'] AS b
+    FROM generate_series(1, 100000) AS i;
+CREATE TABLE bench_json AS
+    SELECT jsonb_build_object('id', i, 'name', 'name ' || i, 'active', i % 2 = 0, 'score', i * 0.5,
+        'tags', jsonb_build_array('a', 'b', 'tag ' || i % 50),
+        'address', jsonb_build_object('street', 'street ' || i, 'zip', NULL, 'lines', 2)) AS a
+    FROM generate_series(1, 100000) AS i;
+CREATE TYPE bench_item AS (id int, name text, price float8, ts timestamptz);
+CREATE TABLE bench_composite AS
+    SELECT ROW(i, 'name ' || i, i * 0.5,
+        timestamptz '2026-01-01 00:00:00+00' + i * interval '1 second')::bench_item AS a
+    FROM generate_series(1, 100000) AS i;
 VACUUM ANALYZE;
 """
+
+
+@dataclass
+class Point:
+    """A row of bench_point."""
+
+    id: int
+    name: str
+    value: float
+    ts: datetime.datetime
+
+
+def check(workload: str, row: Any) -> None:
+    """Fail if a driver has not made of a row what the others make of it."""
+    match workload:
+        case "fetch_bytea":
+            assert len(row[0]) == 65_536
+        case "fetch_arrays":
+            assert row[0] == list(range(row[0][0], row[0][0] + 10)) and row[1][4] == "with, a comma"
+        case "fetch_json":
+            assert row[0]["tags"][:2] == ["a", "b"] and row[0]["address"]["zip"] is None
+        case "fetch_composite":
+            key, _, price, _ = row[0]
+            assert price * 2 == key
+        case "rows_class":
+            assert isinstance(row, Point) and isinstance(row.ts, datetime.datetime)
+        case "rows_dict":
+            assert list(row) == ["id", "name", "value", "ts"] and row["value"] == row["id"] * 1.5
 
 
 def point_keys(count: int) -> list[int]:
@@ -120,6 +170,18 @@ WORKLOADS = [
              "500k rows of 5 short texts, fetchall", "row"),
     Workload("fetch_mixed", 300_000, SYNC + PSYCOPG2 + ["psycoxide_async"] + UVLOOP,
              "300k rows of 10 types, jsonb decoded, fetchall", "row"),
+    Workload("fetch_bytea", 2_000, SYNC + PSYCOPG2 + ["psycoxide_async"] + UVLOOP,
+             "2000 rows of 64 KiB of bytea, fetchall", "row"),
+    Workload("fetch_arrays", 100_000, SYNC + PSYCOPG2 + ["psycoxide_async"] + UVLOOP,
+             "100k rows of 10 integers and 5 texts in arrays, fetchall", "row"),
+    Workload("fetch_json", 100_000, SYNC + PSYCOPG2 + ["psycoxide_async"] + UVLOOP,
+             "100k rows of one jsonb document, decoded, fetchall", "row"),
+    Workload("fetch_composite", 100_000, [*SYNC, *PSYCOPG2, "psycoxide_async", *UVLOOP[:-1]],
+             "100k rows of a registered composite of 4 fields, fetchall", "row"),
+    Workload("rows_class", 100_000, [*SYNC, "psycoxide_async", *UVLOOP[:2]],
+             "100k rows of 4 columns as objects of a dataclass (class_row), fetchall", "row"),
+    Workload("rows_dict", 100_000, [*SYNC, *PSYCOPG2, "psycoxide_async", *UVLOOP[:2]],
+             "100k rows of 4 columns as dictionaries (dict_row), fetchall", "row"),
     Workload("executemany_insert", 50_000, SYNC[::2] + PSYCOPG2 + ASYNC + UVLOOP,
              "50k rows of 5 columns by executemany", "row"),
 ]  # fmt: skip

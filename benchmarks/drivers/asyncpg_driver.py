@@ -113,6 +113,7 @@ class Driver:
         with run.measure():
             rows = await conn.fetch(query.format(run.operations))
         assert len(rows) == run.operations
+        workloads.check(run.workload, rows[0])
         await conn.close()
 
     async def executemany_insert(self, run: Run) -> None:

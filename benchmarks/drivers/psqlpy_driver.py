@@ -83,6 +83,7 @@ class Driver:
         with run.measure():
             rows = (await conn.execute(query.format(run.operations))).result(as_tuple=True)
         assert len(rows) == run.operations
+        workloads.check(run.workload, rows[0])
         conn.close()
 
     async def executemany_insert(self, run: Run) -> None:

@@ -52,13 +52,18 @@ class Driver:
 
     def fetch(self, run: Run) -> None:
         query = workloads.FETCH[run.workload]
-        cur = self.connect().cursor()
+        conn = self.connect()
+        if run.workload == "fetch_composite":
+            psycopg2.extras.register_composite("bench_item", conn)
+        factory = psycopg2.extras.RealDictCursor if run.workload == "rows_dict" else None
+        cur = conn.cursor(cursor_factory=factory)
         cur.execute(query.format(run.warm_up))
         cur.fetchall()
         with run.measure():
             cur.execute(query.format(run.operations))
             rows = cur.fetchall()
         assert len(rows) == run.operations
+        workloads.check(run.workload, rows[0])
 
     def executemany_insert(self, run: Run) -> None:
         query = workloads.INSERT.format(*["%s"] * 5)

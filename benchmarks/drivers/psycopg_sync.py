@@ -57,10 +57,19 @@ class Driver:
         query = workloads.FETCH[run.workload]
         with self.connect() as conn:
             cur = conn.cursor(binary=self.binary)
+            if run.workload == "fetch_composite":
+                composite = importlib.import_module(f"{self.module}.types.composite")
+                info = composite.CompositeInfo.fetch(conn, "bench_item")
+                composite.register_composite(info, cur)
+            if run.workload.startswith("rows_"):
+                rows = importlib.import_module(f"{self.module}.rows")
+                of_class = rows.class_row(workloads.Point)
+                cur.row_factory = of_class if run.workload == "rows_class" else rows.dict_row
             cur.execute(query.format(run.warm_up)).fetchall()
             with run.measure():
                 rows = cur.execute(query.format(run.operations)).fetchall()
             assert len(rows) == run.operations
+            workloads.check(run.workload, rows[0])
 
     def executemany_insert(self, run: Run) -> None:
         query = workloads.INSERT.format(*["%s"] * 5)

@@ -294,6 +294,11 @@ class TypesRegistry:
         found = self.get((cls, info.oid))
         return found if isinstance(found, cls) else None
 
+    def _restore(self, other: TypesRegistry) -> None:
+        """Have the types that another registry has now."""
+        self._types = other._types
+        self._shared = other._shared = True
+
     def _unshare(self) -> None:
         if self._shared:
             self._types = self._types.copy()

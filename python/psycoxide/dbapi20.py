@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from ._core import _dump
-from .adapt import Dumper
-from .pq._enums import Format
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .abc import AdaptContext, Buffer
+    from ._binary import BinaryBinaryDumper as BinaryBinaryDumper
+    from ._binary import BinaryTextDumper as BinaryTextDumper
+    from .abc import AdaptContext
 
 
 class DBAPITypeObject:
@@ -106,30 +104,22 @@ def TimestampFromTicks(ticks: float) -> dt.datetime:
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
-class BinaryTextDumper(Dumper):
-    """:class:`Binary` to `bytea`, as text."""
-
-    oid = 17
-    _native = "binary"
-
-    def dump(self, obj: Binary | Buffer) -> Buffer | None:
-        wrapped = obj if isinstance(obj, Binary) else Binary(obj)
-        return _dump("binary", 0, self, wrapped)
-
-
-class BinaryBinaryDumper(Dumper):
-    """:class:`Binary` to `bytea`, binary."""
-
-    oid = 17
-    format = Format.BINARY
-    _native = "binary"
-
-    def dump(self, obj: Binary | Buffer) -> Buffer | None:
-        wrapped = obj if isinstance(obj, Binary) else Binary(obj)
-        return _dump("binary", 1, self, wrapped)
-
-
 def register_dbapi20_adapters(context: AdaptContext) -> None:
     """Register the adapters of this module."""
+    from ._binary import BinaryBinaryDumper, BinaryTextDumper
+
     context.adapters.register_dumper(Binary, BinaryTextDumper)
     context.adapters.register_dumper(Binary, BinaryBinaryDumper)
+
+
+def __getattr__(name: str) -> Any:
+    # This module is loaded with the package, and hardly anybody asks for these.
+    if name in ("BinaryBinaryDumper", "BinaryTextDumper"):
+        from . import _binary
+
+        return getattr(_binary, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "BinaryBinaryDumper", "BinaryTextDumper"])

@@ -25,7 +25,8 @@ def load(tx, oid, format, data):
     try:
         tx.load_sequence([data])
     except psycoxide.DataError as error:
-        assert f"type oid {oid}" in str(error)
+        place = f'column "1", type oid {oid}, {format.name.lower()} format'
+        assert place in str(error)
     except NotImplementedError:
         assert oid in (1184, 1185)
 

@@ -3,7 +3,8 @@
 A full PostgreSQL is preferred: the PyPI package's has neither TLS nor contrib. PSYCOXIDE_TEST_PG
 chooses another: "embedded", the bin folder of an installation, or the connection string of a
 server that runs already (the tests make tables in it). Tests marked `full_server` are left out,
-and said to be, where the server is not a full one.
+and said to be, where the server is not a full one. What depends on the server's version (tests/types,
+tests/adapt) runs on a second server, too: the PyPI package's, which is the newer one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 from psycoxide import local
 
 VARIABLE = "PSYCOXIDE_TEST_PG"
+SECOND = "second"
 SETTINGS = {"max_prepared_transactions": 10, "wal_level": "logical"}
 
 left_out = pytest.StashKey[list[str]]()
@@ -39,6 +41,14 @@ def choose_binaries() -> local.Binaries:
     return local.Binaries(Path(choice), f"the environment variable {VARIABLE}")
 
 
+def second_binaries() -> local.Binaries | None:
+    """Return the installation of the second server; `None` if there is only one."""
+    if os.environ.get(VARIABLE, "full") != "full":
+        return None
+    first, second = choose_binaries(), local.find_binaries("embedded")
+    return second if second.embedded and second.bin != first.bin else None
+
+
 def is_full(binaries: local.Binaries) -> bool:
     """Tell whether the installation has TLS and contrib, and the machine openssl."""
     return not binaries.embedded and shutil.which("openssl") is not None
@@ -53,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    second = second_binaries()
+    items[:] = [item for item in items if runs_on_its_server(item, second)]
     binaries = config.stash[binaries_key]
     if binaries is not None and is_full(binaries):
         return
@@ -62,8 +74,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=out)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"server: {config.stash[binaries_key] or 'the one of ' + VARIABLE}"
+def runs_on_its_server(item: pytest.Item, second: local.Binaries | None) -> bool:
+    """Tell whether a test is to be run: on the second server, only if that is there and enough."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or callspec.params.get("dsn") != SECOND:
+        return True
+    return second is not None and item.get_closest_marker("full_server") is None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lines = [f"server: {config.stash[binaries_key] or 'the one of ' + VARIABLE}"]
+    if second := second_binaries():
+        lines.append(f"second server: {second}")
+    return lines
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -85,7 +108,7 @@ def start_server(pytestconfig: pytest.Config) -> Callable[..., local.Server]:
     """
     binaries = pytestconfig.stash[binaries_key] or choose_binaries()
 
-    def start(**arguments: Any) -> local.Server:
+    def start(*, binaries: local.Binaries = binaries, **arguments: Any) -> local.Server:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PSYCOXIDE_PG_BIN", str(binaries.bin))
             return local.server(**arguments)
@@ -112,6 +135,15 @@ def start_cluster(pytestconfig: pytest.Config) -> Callable[..., local.Cluster]:
 def server(start_server: Callable[..., local.Server]) -> Iterator[local.Server]:
     """The server which the tests share. Not for tests that stop or restart it."""
     with start_server(config=SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def second_server(start_server: Callable[..., local.Server]) -> Iterator[local.Server]:
+    """A server of another version."""
+    binaries = second_binaries()
+    assert binaries is not None, "tests that need it are left out without it"
+    with start_server(config=SETTINGS, binaries=binaries) as running:
         yield running
 
 

@@ -1,5 +1,6 @@
-"""Fixtures for the tests of types."""
+"""Fixtures for the tests of types, which run on two servers."""
 
+from support.both import dsn
 from support.values import conn, echo
 
-__all__ = ["conn", "echo"]
+__all__ = ["conn", "dsn", "echo"]

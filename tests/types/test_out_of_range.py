@@ -243,8 +243,10 @@ def test_off_by_default(dsn):
     with psycoxide.connect(dsn) as conn, psycoxide.connect(dsn) as other:
         register_out_of_range(other, "lossless")
         for binary in (False, True):
-            cur = conn.execute("SELECT 'infinity'::date", binary=binary)
-            with pytest.raises(psycoxide.DataError, match="too large"):
+            cur = conn.execute("SELECT 1, 'infinity'::date AS \"the end\"", binary=binary)
+            name = "binary" if binary else "text"
+            place = f'column "the end", type oid 1082, {name} format'
+            with pytest.raises(psycoxide.DataError, match=f"too large.*{place}"):
                 cur.fetchone()
         with pytest.raises(psycoxide.ProgrammingError, match="cannot adapt type 'ExtendedDate'"):
             conn.execute("SELECT %s", [ExtendedDate(1, 1, 1)])

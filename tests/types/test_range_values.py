@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import itertools
 import pickle
+from decimal import Decimal
 
 import pytest
 
@@ -134,3 +135,21 @@ def test_copies(value):
 def test_generic_at_run_time():
     assert Range[int](1, 2) == Range(1, 2)
     assert DateRange.__name__ == "DateRange"
+
+
+EMPTY = Range(empty=True)
+
+
+@pytest.mark.parametrize(
+    "values, cast",
+    [
+        ([EMPTY, Range(1, 5)], "int4range"),
+        ([Range(1, 5), EMPTY, Range(None, None)], "int4range"),
+        ([EMPTY], "int8range"),
+        ([Range(dt.date(2020, 1, 1), None), EMPTY], "daterange"),
+        ([EMPTY, Range(Decimal("1.5"), Decimal("2.5"))], "numrange"),
+        ([Range(1, 2), Range(Decimal("2.5"), None)], "numrange"),
+    ],
+)
+def test_lists_of_ranges_of_which_some_have_no_bounds(echo, values, cast):
+    assert all(back == values for back in echo(values, f"{cast}[]"))

@@ -56,8 +56,8 @@ class EnumDumper(Dumper):
 
     _native = "enum"
 
-    def dump(self, obj: Any) -> Buffer | None:
-        return _dump("enum", 0, self, obj)
+    def dump(self, value: Any) -> Buffer | None:
+        return _dump("enum", 0, self, value)
 
 
 class EnumBinaryDumper(EnumDumper):
@@ -66,8 +66,8 @@ class EnumBinaryDumper(EnumDumper):
     format = Format.BINARY
     _native = "enum"
 
-    def dump(self, obj: Any) -> Buffer | None:
-        return _dump("enum", 1, self, obj)
+    def dump(self, value: Any) -> Buffer | None:
+        return _dump("enum", 1, self, value)
 
 
 class _EnumLoader(Loader):
@@ -93,11 +93,11 @@ class _RegisteredEnumDumper(EnumDumper):
     #: The labels of the members.
     _labels: dict[Enum, str]
 
-    def dump(self, obj: Any) -> Buffer | None:
+    def dump(self, value: Any) -> Buffer | None:
         try:
-            label = self._labels[obj]
+            label = self._labels[value]
         except KeyError:
-            raise DataError(f"{obj!r} is no value of the enum") from None
+            raise DataError(f"{value!r} is no value of the enum") from None
         return label.encode(_encoding(self.connection))
 
 

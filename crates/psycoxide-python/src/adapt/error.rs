@@ -77,7 +77,7 @@ impl Failure {
             Failure::Unsupported(message) => {
                 ProgrammingError::new_err(format!("{message} ({place})"))
             }
-            Failure::Python(error) => error,
+            Failure::Python(error) => with_note(error, &place),
         }
     }
 
@@ -92,9 +92,23 @@ impl Failure {
             Failure::Unsupported(message) => {
                 ProgrammingError::new_err(format!("{message} ({place})"))
             }
-            Failure::Python(error) => error,
+            Failure::Python(error) => with_note(error, &place),
         }
     }
+}
+
+/// An exception of Python code, with the place as a note where exceptions can have notes (since
+/// Python 3.11).
+#[cold]
+fn with_note(error: PyErr, place: &str) -> PyErr {
+    Python::attach(|py| {
+        let value = error.value(py);
+        if let Ok(Some(add_note)) = value.getattr_opt("add_note") {
+            // The exception matters more than a note that it does not take.
+            let _ = add_note.call1((place,));
+        }
+    });
+    error
 }
 
 /// `text` or `binary`.

@@ -680,6 +680,23 @@ impl AdaptersMap {
         Ok([dumpers, loaders])
     }
 
+    /// Has the contents that another map has now, and its types.
+    #[pyo3(name = "_restore")]
+    fn restore(&self, py: Python<'_>, other: &Bound<'_, AdaptersMap>) -> PyResult<()> {
+        let contents = other.get().snapshot();
+        self.change(|registry| {
+            let version = registry.version;
+            let old = std::mem::replace(registry, Registry::clone(&contents));
+            registry.version = version;
+            old
+        });
+        let types = other.get().types.bind(py);
+        self.types
+            .bind(py)
+            .call_method1(intern!(py, "_restore"), (types,))?;
+        Ok(())
+    }
+
     /// Registers the adapters of the package.
     #[pyo3(name = "_register_builtins")]
     fn register_builtins(&self, py: Python<'_>) {

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
 use super::number::{kind_of, small_int};
-use super::{DumpContext, Dumped, Dumper};
+use super::{DumpContext, Dumped, Dumper, range};
 use crate::adapt::codec::{DumpCodec, DumpKind};
 use crate::adapt::error::{Failure, Result, class_name};
 use crate::adapt::registry::parameter_format;
@@ -60,7 +60,13 @@ pub fn dump_list<'py>(
         });
     };
     let dumper = if element == 0 {
-        elements.dumper(cx, &example, parameter_format(format))?
+        let dumper = elements.dumper(cx, &example, parameter_format(format))?;
+        match dumper {
+            Dumper::Native(native) if format == Format::Binary && range::is_open(&native) => {
+                Dumper::Native(range::for_array(native, cx, &leaves(list))?)
+            }
+            other => other,
+        }
     } else {
         fixed_dumper(cx, element, format, &example)?
     };
@@ -83,6 +89,19 @@ pub fn dump_list<'py>(
         }
         Format::Binary => write_binary(codec, element, cx, &dumper, list, out),
     }
+}
+
+/// The values in a list and in the lists in it, None aside.
+fn leaves<'py>(list: &Bound<'py, PyList>) -> Vec<Bound<'py, PyAny>> {
+    let mut found = Vec::with_capacity(list.len());
+    for item in list.iter() {
+        if let Ok(inner) = item.cast::<PyList>() {
+            found.extend(leaves(inner));
+        } else if !item.is_none() {
+            found.push(item);
+        }
+    }
+    found
 }
 
 /// The dumper that a class has fixed by its `element_oid`.
@@ -388,10 +407,12 @@ fn write_binary<'py>(
     let start = out.len();
     array::encode_binary_header(&dimensions, false, 0, out)?;
     writer.write(&dimensions, list, out)?;
-    let found = if element == 0 {
-        writer.found.unwrap_or(0)
-    } else {
-        element
+    // Elements that are text in an array that is not: whatever they are, they are sent as text.
+    let as_text = matches!(dumper, Dumper::Native(native) if native.format == Format::Text);
+    let found = match writer.found {
+        _ if element != 0 => element,
+        Some(found) if !as_text => found,
+        _ => 0,
     };
     // An array says what its elements are, and text is what the unknown becomes.
     let (element, array) = match array_of(cx, found)? {
@@ -463,9 +484,11 @@ impl<'py> BinaryWriter<'_, '_, 'py> {
             return Ok(());
         }
         wire::end_value(out, place, "array")?;
-        if *self.found.get_or_insert(dumped.oid) != dumped.oid {
+        // A range without bounds is one of any type.
+        if dumped.oid != 0 && *self.found.get_or_insert(dumped.oid) != dumped.oid {
             return Err(Failure::Range(String::from(
-                "cannot dump lists of mixed types; got datetimes or times with and without a time zone",
+                "cannot dump lists of mixed types; got values with and without a time zone, or \
+                 ranges of several types",
             )));
         }
         Ok(())

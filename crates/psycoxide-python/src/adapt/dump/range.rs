@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
 
 use super::{DumpContext, Dumped, Dumper};
-use crate::adapt::codec::DumpCodec;
+use crate::adapt::codec::{DumpCodec, DumpKind};
 use crate::adapt::error::{Failure, Result};
 use crate::adapt::registry::parameter_format;
 use crate::adapt::transformer::Transformer;
@@ -217,6 +217,59 @@ impl Plan {
         wire::end_value(out, place, "range")?;
         Ok(Some(dumped.oid))
     }
+}
+
+/// Whether it is the dumper of ranges whose type their bounds decide.
+pub fn is_open(codec: &DumpCodec) -> bool {
+    let (DumpKind::Range { subtype } | DumpKind::Multirange { subtype }) = codec.kind else {
+        return false;
+    };
+    codec.oid == 0 && subtype == 0
+}
+
+/// The dumper for all elements of a binary array: text, where one of them has no other form, or
+/// none says its type. The server casts an array of texts to what is wanted.
+pub fn for_array<'py>(
+    codec: DumpCodec,
+    cx: &DumpContext<'_, 'py>,
+    elements: &[Bound<'py, PyAny>],
+) -> Result<DumpCodec> {
+    let text = DumpCodec {
+        format: Format::Text,
+        ..codec
+    };
+    let is_multirange = matches!(codec.kind, DumpKind::Multirange { .. });
+    let find = if is_multirange {
+        multirange_of
+    } else {
+        range_of
+    };
+    let mut typed = false;
+    for element in elements {
+        let example = if is_multirange {
+            let mut bound = None;
+            for range in element.try_iter()? {
+                bound = Parts::of(&range?)?.bounds().next().cloned();
+                if bound.is_some() {
+                    break;
+                }
+            }
+            bound
+        } else {
+            Parts::of(element)?.bounds().next().cloned()
+        };
+        let Some(example) = example else { continue };
+        if example.is_exact_instance_of::<PyInt>() {
+            return Ok(text);
+        }
+        if !typed {
+            if Plan::of(&codec, 0, cx, Some(&example), find)?.oid == 0 {
+                return Ok(text);
+            }
+            typed = true;
+        }
+    }
+    Ok(if typed { codec } else { text })
 }
 
 /// A range.
