@@ -182,6 +182,20 @@ async def test_a_lookup_that_fails(twin, types, monkeypatch):
             assert await cur.fetchone() == (1,)
 
 
+async def test_types_that_cannot_be_registered(twin, types, monkeypatch, caplog):
+    from psycoxide.types import auto
+
+    def fail(*args):
+        raise ZeroDivisionError("no such luck")
+
+    monkeypatch.setattr(auto._Learner, "_register_type", fail)
+    async with await connect(twin) as conn:
+        for _ in range(3):
+            cur = await conn.execute("SELECT m, s FROM things")
+            assert await cur.fetchone() == ("été", "[1,5)")
+    assert "no such luck" in caplog.text
+
+
 async def test_where_nothing_can_be_asked(twin, types):
     async with await connect(twin) as conn:
         async with conn.pipeline():

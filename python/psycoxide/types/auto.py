@@ -128,6 +128,20 @@ class _Learner:
         :return: `None` if all is known that can be; what to ask the server; `False` if something
             should be asked and cannot be.
         """
+        try:
+            return self._question(contexts, oids, may_ask)
+        except Exception as ex:
+            _log_failure(contexts, ex)
+            return None
+
+    def learn(self, contexts: Contexts, answer: bytes) -> None:
+        """Take what the server has answered."""
+        try:
+            self._learn(contexts, answer)
+        except Exception as ex:
+            _log_failure(contexts, ex)
+
+    def _question(self, contexts: Contexts, oids: list[int], may_ask: bool) -> bytes | bool | None:
         database = self._database
         if database is None:
             if not may_ask:
@@ -146,8 +160,7 @@ class _Learner:
             return False
         return _query(contexts[0].info.server_version, ask)
 
-    def learn(self, contexts: Contexts, answer: bytes) -> None:
-        """Take what the server has answered."""
+    def _learn(self, contexts: Contexts, answer: bytes) -> None:
         encoding = contexts[0].info.encoding
         found = json.loads(answer.decode("utf-8" if encoding == "ascii" else encoding, "replace"))
         with _lock:
@@ -280,6 +293,13 @@ class _Learner:
                 "_mismatched": staticmethod(lambda: auto.forget(oid)),
             }
             adapters.register_loader(oid, type(loader.__name__, (loader,), members))
+
+
+def _log_failure(contexts: Contexts, ex: Exception) -> None:
+    """Values of types that cannot be registered are text, which is no reason to fail a query."""
+    from logging import getLogger
+
+    getLogger("psycopg").warning("error ignored looking up types on %s: %s", contexts[0], ex)
 
 
 def _has_loader(adapters: AdaptersMap, oid: int) -> bool:

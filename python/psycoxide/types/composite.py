@@ -104,9 +104,12 @@ class _CompositeLoader(RecursiveLoader):
     """The base of the loaders of registered composite types, from text."""
 
     info: CompositeInfo
-    #: What the core asks for: the types of the fields, and what makes an object of their values.
+    #: What the core asks for: the types of the fields, what makes an object of their values, and
+    #: whether that is called with the values in a sequence (`values`), as `arguments`, or is a
+    #: subclass of `tuple` to be made without calling it (`tuple`).
     _field_types: tuple[int, ...]
-    _make: Callable[[Sequence[Any]], Any]
+    _make: Callable[..., Any]
+    _call: str
 
     def load(self, data: Buffer) -> Any:
         return _load("composite", 0, self, data)
@@ -165,19 +168,19 @@ def register_composite(
         if function is not None and not callable(function):
             raise TypeError(f"a callable is expected, got {type(function).__name__}")
 
+    call = "arguments"
     if factory is None:
         factory = _named_tuple(info)
+    if isinstance(factory, type) and "_is_made_by_psycoxide" in vars(factory):
+        call = "tuple"
+    make: Callable[..., Any] = factory
     if make_object is not None:
-        maker = make_object
+        maker, call = make_object, "values"
 
-        def make(values: Sequence[Any]) -> Any:
+        def make_of_values(values: Sequence[Any]) -> Any:
             return maker(values, info)
 
-    else:
-        target = factory
-
-        def make(values: Sequence[Any]) -> Any:
-            return target(*values)
+        make = make_of_values
 
     info.register(context)
     if context is None:
@@ -190,6 +193,7 @@ def register_composite(
         "info": info,
         "_field_types": info.field_types,
         "_make": staticmethod(make),
+        "_call": call,
         "_native": "composite",
     }
     name = info.name.title()
@@ -244,7 +248,10 @@ def _named_tuple(info: CompositeInfo) -> Any:
     from ..rows import _as_identifier
 
     fields = tuple(map(_as_identifier, info.field_names))
-    return namedtuple(_as_identifier(info.name), fields, module=__name__)
+    make: Any = namedtuple
+    made = make(_as_identifier(info.name), fields, module=__name__)
+    made._is_made_by_psycoxide = True
+    return made
 
 
 def register_default_adapters(context: AdaptContext) -> None:

@@ -156,10 +156,23 @@ pub enum LoadKind {
 pub struct Composite {
     /// The types of the fields.
     pub types: Vec<Oid>,
-    /// Called with the tuple of the values.
+    /// What makes an object of the values.
     pub make: Py<PyAny>,
+    /// How it is called.
+    pub call: MakerCall,
     /// Called for a value with other fields, which is loaded as if the type were not known.
     pub mismatched: Option<Py<PyAny>>,
+}
+
+/// How the maker of a composite type is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MakerCall {
+    /// With the tuple of the values.
+    Values,
+    /// With the values as arguments.
+    Arguments,
+    /// Not at all: it is a subclass of tuple that is made as tuples are.
+    Tuple,
 }
 
 /// An enumeration and what becomes of its values.
@@ -435,6 +448,11 @@ impl LoadKind {
             "composite" => LoadKind::Composite(Arc::new(Composite {
                 types: owner.getattr(intern!(py, "_field_types"))?.extract()?,
                 make: owner.getattr(intern!(py, "_make"))?.unbind(),
+                call: match owner.getattr(intern!(py, "_call"))?.extract::<&str>()? {
+                    "arguments" => MakerCall::Arguments,
+                    "tuple" => MakerCall::Tuple,
+                    _ => MakerCall::Values,
+                },
                 mismatched: mismatched_of(owner)?,
             })),
             "enum" => {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use psycoxide_types::catalog::oid;
 use psycoxide_types::{Format, composite};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::{LoadContext, Loader};
-use crate::adapt::codec::{Composite, Enumeration};
+use crate::adapt::codec::{Composite, Enumeration, MakerCall};
 use crate::adapt::error::{Failure, Result};
 use crate::raw::sequence::TupleBuilder;
 
@@ -132,7 +133,12 @@ impl CompositeLoader {
         } else {
             PyTuple::new(cx.py, values)?
         };
-        Ok(self.composite.make.bind(cx.py).call1((values,))?)
+        let make = self.composite.make.bind(cx.py);
+        Ok(match self.composite.call {
+            MakerCall::Values => make.call1((values,))?,
+            MakerCall::Arguments => make.call1(values)?,
+            MakerCall::Tuple => tuple_new(cx.py)?.call1((make, values))?,
+        })
     }
 
     /// Whether a value has the fields that the type had when it was registered: their types in
@@ -149,6 +155,16 @@ impl CompositeLoader {
             }),
         }
     }
+}
+
+/// `tuple.__new__`.
+fn tuple_new(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let new = NEW.get_or_try_init(py, || {
+        let new = py.get_type::<PyTuple>().getattr("__new__")?;
+        PyResult::Ok(new.unbind())
+    })?;
+    Ok(new.bind(py))
 }
 
 /// A member of an enumeration by its label.
