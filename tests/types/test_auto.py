@@ -294,3 +294,25 @@ async def test_other_encodings(twin, types):
             cur = await conn.execute("SELECT m, s FROM things")
             mood, span = await cur.fetchone()
             assert mood.name == "été" and span == Range(1, 5)
+
+
+def test_nothing_is_left_behind(dsn, types):
+    import gc
+    import weakref
+
+    found = []
+    for _ in range(3):
+        with psycoxide.connect(dsn, autocommit=True) as conn:
+            conn.execute("SET search_path TO auto_types")
+            register_auto(conn, enums=True)
+            conn.execute("SELECT * FROM things").fetchall()
+            found.append(
+                weakref.ref(
+                    conn.adapters.get_loader(
+                        types.execute("SELECT 'whole'::regtype::oid").fetchone()[0], 0
+                    )
+                )
+            )
+        del conn
+    gc.collect()
+    assert [ref() for ref in found] == [None] * 3

@@ -37,7 +37,8 @@ const MOST_FAILURES: usize = 3;
 #[pyclass(frozen, module = "psycoxide._core", name = "AutoTypes")]
 #[derive(Debug)]
 pub struct Auto {
-    /// Names the queries and registers their answers: `psycoxide.types.auto._Learner`.
+    /// Names the queries and registers their answers: `psycoxide.types.auto._Learner`. It has no
+    /// reference to this, which the garbage collector would not see.
     learner: Py<PyAny>,
     state: Mutex<State>,
 }
@@ -85,15 +86,16 @@ impl Auto {
     /// What is to be asked about these types; those that need no question are registered. `None` if
     /// there is nothing to ask.
     fn question(
-        &self,
+        slf: &Bound<'_, Self>,
         cursor: &Bound<'_, CursorBase>,
         unknown: &[Oid],
         may_ask: bool,
     ) -> PyResult<Option<Vec<u8>>> {
         let py = cursor.py();
+        let this = slf.get();
         let contexts = CursorBase::own_contexts(cursor)?;
-        let arguments = (contexts, unknown.to_vec(), may_ask);
-        let question = self
+        let arguments = (slf, contexts, unknown.to_vec(), may_ask);
+        let question = this
             .learner
             .bind(py)
             .call_method1(intern!(py, "question"), arguments)?;
@@ -104,7 +106,7 @@ impl Auto {
         cursor.get().forget_transformer();
         // `False`: it has to be asked, but not now.
         if question.is_none() {
-            let mut state = self.state();
+            let mut state = this.state();
             state.settled.extend(unknown);
             state.stale.retain(|oid| !unknown.contains(oid));
         }
@@ -141,10 +143,10 @@ pub fn register_known(
     let Some(auto) = shared.auto() else {
         return Ok(());
     };
-    let auto = auto.bind(cursor.py()).get();
-    let unknown = auto.unknown(cursor, &mut fields.iter())?;
+    let auto = auto.bind(cursor.py());
+    let unknown = auto.get().unknown(cursor, &mut fields.iter())?;
     if !unknown.is_empty() {
-        auto.question(cursor, &unknown, false)?;
+        Auto::question(auto, cursor, &unknown, false)?;
     }
     Ok(())
 }
@@ -178,7 +180,7 @@ impl Lookups {
         match shared.auto() {
             None => Ok(false),
             Some(auto) => {
-                let auto = auto.bind(cursor.py()).get();
+                let auto = auto.bind(cursor.py());
                 self.look(auto, shared, cursor, &mut fields)
             }
         }
@@ -186,29 +188,31 @@ impl Lookups {
 
     fn look(
         &mut self,
-        auto: &Auto,
+        auto: &Bound<'_, Auto>,
         shared: &Shared,
         cursor: &Bound<'_, CursorBase>,
         fields: &mut dyn Iterator<Item = &Field>,
     ) -> PyResult<bool> {
         let py = cursor.py();
+        let this = auto.get();
         if let Some(lookup) = self.current.take() {
             let Some(answer) = lookup.answer else {
-                auto.state().failures += 1;
+                this.state().failures += 1;
                 return Ok(false);
             };
             {
-                let mut state = auto.state();
+                let mut state = this.state();
                 state.failures = 0;
                 state.stale.retain(|oid| !lookup.asked.contains(oid));
             }
-            auto.learner.bind(py).call_method1(
-                intern!(py, "learn"),
-                (CursorBase::own_contexts(cursor)?, PyBytes::new(py, &answer)),
-            )?;
+            let contexts = CursorBase::own_contexts(cursor)?;
+            let arguments = (auto, contexts, PyBytes::new(py, &answer));
+            this.learner
+                .bind(py)
+                .call_method1(intern!(py, "learn"), arguments)?;
             cursor.get().forget_transformer();
         }
-        let unknown = auto.unknown(cursor, fields)?;
+        let unknown = this.unknown(cursor, fields)?;
         if unknown.is_empty() {
             return Ok(false);
         }
@@ -219,8 +223,8 @@ impl Lookups {
         };
         let may_ask = in_transaction.is_some()
             && self.count < MOST_LOOKUPS
-            && auto.state().failures < MOST_FAILURES;
-        let Some(question) = auto.question(cursor, &unknown, may_ask)? else {
+            && this.state().failures < MOST_FAILURES;
+        let Some(question) = Auto::question(auto, cursor, &unknown, may_ask)? else {
             return Ok(false);
         };
         self.count += 1;

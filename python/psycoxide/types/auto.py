@@ -53,10 +53,7 @@ def register_auto(conn: BaseConnection[Any], *, enums: bool = False) -> None:
 
 
 def _auto(conn: BaseConnection[Any], enums: bool) -> _core.AutoTypes:
-    learner = _Learner(_address(conn), enums)
-    auto = _core.AutoTypes(learner)
-    learner.auto = auto
-    return auto
+    return _core.AutoTypes(_Learner(_address(conn), enums))
 
 
 class _Type(NamedTuple):
@@ -120,28 +117,31 @@ class _Learner:
         self._enums = enums
         #: Known once the server has said which database it is.
         self._database: _Database | None = None
-        self.auto: Any = None
 
-    def question(self, contexts: Contexts, oids: list[int], may_ask: bool) -> bytes | bool | None:
+    def question(
+        self, auto: _core.AutoTypes, contexts: Contexts, oids: list[int], may_ask: bool
+    ) -> bytes | bool | None:
         """Register what is known of these types.
 
         :return: `None` if all is known that can be; what to ask the server; `False` if something
             should be asked and cannot be.
         """
         try:
-            return self._question(contexts, oids, may_ask)
+            return self._question(auto, contexts, oids, may_ask)
         except Exception as ex:
             _log_failure(contexts, ex)
             return None
 
-    def learn(self, contexts: Contexts, answer: bytes) -> None:
+    def learn(self, auto: _core.AutoTypes, contexts: Contexts, answer: bytes) -> None:
         """Take what the server has answered."""
         try:
-            self._learn(contexts, answer)
+            self._learn(auto, contexts, answer)
         except Exception as ex:
             _log_failure(contexts, ex)
 
-    def _question(self, contexts: Contexts, oids: list[int], may_ask: bool) -> bytes | bool | None:
+    def _question(
+        self, auto: _core.AutoTypes, contexts: Contexts, oids: list[int], may_ask: bool
+    ) -> bytes | bool | None:
         database = self._database
         if database is None:
             if not may_ask:
@@ -153,52 +153,61 @@ class _Learner:
         # What has not suited its values is asked for again.
         ask = [oid for oid in oids if oid not in known or self._is_registered(contexts, oid)]
         if database is not None:
-            self._register(contexts, database, [oid for oid in oids if oid not in ask])
+            self._register(auto, contexts, database, [oid for oid in oids if oid not in ask])
             if not ask:
                 return None
         if not may_ask:
             return False
         return _query(contexts[0].info.server_version, ask)
 
-    def _learn(self, contexts: Contexts, answer: bytes) -> None:
+    def _learn(self, auto: _core.AutoTypes, contexts: Contexts, answer: bytes) -> None:
         encoding = contexts[0].info.encoding
         found = json.loads(answer.decode("utf-8" if encoding == "ascii" else encoding, "replace"))
         with _lock:
             database = _databases.setdefault(found["database"], _Database())
             _last_seen[self._address] = database
             self._database = database
-            database.types.update(dict.fromkeys(found["asked"]))
+            types: dict[int, _Type | None] = dict.fromkeys(found["asked"])
             for record in found["types"] or ():
                 fields = tuple((name, oid) for name, oid in record.pop("fields") or ())
                 labels = tuple(record.pop("labels") or ())
                 info = _Type(**record, fields=fields, labels=labels)
-                database.types[info.oid] = info
-                if info.array_oid:
-                    database.types.setdefault(info.array_oid, info.array())
-        self._register(contexts, database, found["asked"], again=True)
+                types[info.oid] = info
+                if info.array_oid and types.get(info.array_oid) is None:
+                    types[info.array_oid] = info.array()
+            # In one go: others read without the lock.
+            database.types.update(types)
+        self._register(auto, contexts, database, found["asked"], again=True)
 
     def _is_registered(self, contexts: Contexts, oid: int) -> bool:
         return all(_has_loader(adapters, oid) for adapters in contexts[1:])
 
     def _register(
-        self, contexts: Contexts, database: _Database, oids: Iterable[int], again: bool = False
+        self,
+        auto: _core.AutoTypes,
+        contexts: Contexts,
+        database: _Database,
+        oids: Iterable[int],
+        again: bool = False,
     ) -> None:
         """Register types, and before them what they are made of."""
         for oid in oids:
             for info in _closure(database, oid):
                 for adapters in contexts[1:]:
                     if not _has_loader(adapters, info.oid) or (again and info.oid == oid):
-                        self._register_type(adapters, database, info)
+                        self._register_type(auto, adapters, database, info)
 
-    def _register_type(self, adapters: AdaptersMap, database: _Database, info: _Type) -> None:
+    def _register_type(
+        self, auto: _core.AutoTypes, adapters: AdaptersMap, database: _Database, info: _Type
+    ) -> None:
         """Register a type and its arrays."""
         from .array import _register as register_array
 
         match info.kind:
             case "c":
-                self._register_composite(adapters, database, info)
+                _register_composite(auto, adapters, database, info)
             case "e" if self._enums:
-                self._register_enum(adapters, database, info)
+                _register_enum(auto, adapters, database, info)
             case "e":
                 _alias(adapters, info.oid, 25)
             case "d":
@@ -244,55 +253,61 @@ class _Learner:
                 adapters.types.add(plain)
             register_array(adapters, plain)
 
-    def _register_composite(self, adapters: AdaptersMap, database: _Database, info: _Type) -> None:
-        from .composite import CompositeInfo, _named_tuple, register_composite
 
-        names, types = zip(*info.fields) if info.fields else ((), ())
-        composite = CompositeInfo(
-            info.name,
-            info.oid,
-            info.array_oid,
-            regtype=info.regtype,
-            field_names=names,
-            field_types=types,
-        )
-        with _lock:
-            factory = database.classes.get(info)
-            if factory is None:
-                factory = database.classes[info] = _named_tuple(composite)
-        register_composite(composite, adapters, factory)
-        self._make_lenient(adapters, info.oid)
+def _register_composite(
+    auto: _core.AutoTypes, adapters: AdaptersMap, database: _Database, info: _Type
+) -> None:
+    from .composite import CompositeInfo, _named_tuple, register_composite
 
-    def _register_enum(self, adapters: AdaptersMap, database: _Database, info: _Type) -> None:
-        from .enum import EnumInfo, register_enum
+    names, types = zip(*info.fields) if info.fields else ((), ())
+    composite = CompositeInfo(
+        info.name,
+        info.oid,
+        info.array_oid,
+        regtype=info.regtype,
+        field_names=names,
+        field_types=types,
+    )
+    with _lock:
+        factory = database.classes.get(info)
+        if factory is None:
+            factory = database.classes[info] = _named_tuple(composite)
+    register_composite(composite, adapters, factory)
+    _make_lenient(auto, adapters, info.oid)
 
-        enum = EnumInfo(info.name, info.oid, info.array_oid, info.labels, regtype=info.regtype)
-        with _lock:
-            known = database.classes.get(info)
-        try:
-            register_enum(enum, adapters, known)
-        except (TypeError, ValueError):
-            # Labels that no Enum can have.
-            _alias(adapters, info.oid, 25)
-            return
-        with _lock:
-            database.classes.setdefault(info, enum.enum)
-        self._make_lenient(adapters, info.oid)
 
-    def _make_lenient(self, adapters: AdaptersMap, oid: int) -> None:
-        """Let loaders that were just registered load as text what does not suit them: the type has
-        been changed since, and is to be looked up again.
-        """
-        auto = self.auto
-        for format in (Format.TEXT, Format.BINARY):
-            loader = adapters.get_loader(oid, format)
-            assert loader is not None
-            members = {
-                "__module__": __name__,
-                "_native": loader._native,  # type: ignore[attr-defined]
-                "_mismatched": staticmethod(lambda: auto.forget(oid)),
-            }
-            adapters.register_loader(oid, type(loader.__name__, (loader,), members))
+def _register_enum(
+    auto: _core.AutoTypes, adapters: AdaptersMap, database: _Database, info: _Type
+) -> None:
+    from .enum import EnumInfo, register_enum
+
+    enum = EnumInfo(info.name, info.oid, info.array_oid, info.labels, regtype=info.regtype)
+    with _lock:
+        known = database.classes.get(info)
+    try:
+        register_enum(enum, adapters, known)
+    except (TypeError, ValueError):
+        # Labels that no Enum can have.
+        _alias(adapters, info.oid, 25)
+        return
+    with _lock:
+        database.classes.setdefault(info, enum.enum)
+    _make_lenient(auto, adapters, info.oid)
+
+
+def _make_lenient(auto: _core.AutoTypes, adapters: AdaptersMap, oid: int) -> None:
+    """Let loaders that were just registered load as text what does not suit them: the type has
+    been changed since, and is to be looked up again.
+    """
+    for format in (Format.TEXT, Format.BINARY):
+        loader = adapters.get_loader(oid, format)
+        assert loader is not None
+        members = {
+            "__module__": __name__,
+            "_native": loader._native,  # type: ignore[attr-defined]
+            "_mismatched": staticmethod(lambda: auto.forget(oid)),
+        }
+        adapters.register_loader(oid, type(loader.__name__, (loader,), members))
 
 
 def _log_failure(contexts: Contexts, ex: Exception) -> None:
