@@ -38,6 +38,10 @@ test: build $(BUILD)/postgresql ## run the Rust and Python tests on a server of 
 	cargo test --manifest-path fuzz/Cargo.toml --no-default-features --locked --target-dir target
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: build $(BUILD)/postgresql ## run the scenarios on the stand-in cluster (ARGS="--stress-seconds 60")
+	$(BIN)/python -m pytest -m cluster $(ARGS)
+
 .PHONY: conformance
 conformance: build ## run psycopg's own tests from a checkout (CLONE=/path/to/psycopg DSN="..." ARGS="--skip-leaks")
 	$(PIP) install --quiet pytest anyio pproxy mypy

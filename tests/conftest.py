@@ -1,6 +1,7 @@
 """Fixtures of all tests; each concern has its module in `support`."""
 
 pytest_plugins = [
+    "support.cluster",
     "support.hostile",
     "support.leaks",
     "support.pgbouncer",

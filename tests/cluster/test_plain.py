@@ -1,0 +1,158 @@
+"""Plain PostgreSQL, no load balancing at all, and the many ways to write the parameters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+import psycoxide
+from psycoxide import cluster
+from psycoxide.conninfo import conninfo_to_dict, make_conninfo
+from support.cluster import Rig, key
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def plain_servers(start_cluster: Any) -> Any:
+    with start_cluster(3, yb_servers=False) as running:
+        yield running
+
+
+@pytest.fixture
+def plain(plain_servers: Any) -> Any:
+    rig = Rig(plain_servers)
+    rig.use(3)
+    yield rig
+    rig.close()
+    cluster._forget_all()
+
+
+def test_one_plain_server(plain: Rig) -> None:
+    plain.connect(12, 1)
+    plain.expect(12, 0, 0)
+    assert plain.known().is_static
+
+
+def test_several_plain_servers(plain: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "psycoxide.cluster"):
+        plain.connect(12, 1, 2, 3)
+        plain.expect(4, 4, 4)
+        plain.known()
+    assert len(caplog.records) == 1, [record.getMessage() for record in caplog.records]
+
+
+def test_plain_servers_go_and_return(plain: Rig) -> None:
+    parameters = {"failed_host_reconnect_delay_secs": "1", "yb_slow_start_secs": "0"}
+    plain.connect(3, 1, 2, 3, **parameters)
+    plain.close()
+    plain.down(2)
+    plain.connect(12, 1, 2, 3, **parameters)
+    plain.expect(6, 0, 6)
+    plain.close()
+    plain.up(2)
+    plain.connect(12, 1, 2, 3, **parameters)
+    plain.expect(4, 4, 4)
+
+
+@pytest.mark.parametrize("value", [None, "false"])
+def test_without_load_balance_nothing_happens(rig: Rig, value: str | None) -> None:
+    parameters = rig.dsn(2)
+    del parameters["load_balance"]
+    if value is not None:
+        parameters["load_balance"] = value
+    before = rig.attempts()
+    with psycoxide.connect(**parameters) as conn:
+        assert conn.info.node is None
+        assert conn.info.cluster is None
+        assert conn.info.host == rig.node(2).host
+    assert cluster.clusters() == []
+    assert [now - then for now, then in zip(rig.attempts(), before)] == [0, 1, 0]
+    assert rig.cluster.control_connections() == [0, 0, 0]
+
+
+def test_libpqs_values_keep_libpqs_meaning(rig: Rig) -> None:
+    for value in ("disable", "random"):
+        parameters = rig.dsn(1, 2, load_balance_hosts=value)
+        del parameters["load_balance"]
+        with psycoxide.connect(**parameters) as conn:
+            assert conn.info.node is None
+    assert cluster.clusters() == []
+
+
+def spellings(rig: Rig) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The same settings, written in every way: connection string, and keyword arguments."""
+    base = {**rig.cluster.contact(1), "sslmode": "disable"}
+    keys = key("a:1", "b:2")
+    uri = (
+        f"postgresql://{base['user']}:{base['password']}@{base['host']}:{base['port']}"
+        f"/{base['dbname']}?sslmode=disable"
+    )
+    return {
+        "keywords": ("", {**base, "load_balance": "true", "topology_keys": keys}),
+        "dsn": (make_conninfo(**base) + f" load_balance=true topology_keys={keys}", {}),
+        "dashes": (make_conninfo(**base) + f" load-balance=any topology-keys={keys}", {}),
+        "hosts": (make_conninfo(**base) + f" load_balance_hosts=true topology_keys={keys}", {}),
+        "uri": (f"{uri}&load_balance=true&topology_keys={keys}", {}),
+        "escaped": (f"{uri}&load_balance=true&topology_keys={quote(keys, safe='')}", {}),
+        "camel": (f"{uri}&loadBalance=true&topologyKeys={keys}", {}),
+        "both": (f"{uri}&load_balance=true", {"topology_keys": keys}),
+    }
+
+
+SPELLINGS = ["keywords", "dsn", "dashes", "hosts", "uri", "escaped", "camel", "both"]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spellings(rig: Rig, name: str) -> None:
+    conninfo, kwargs = spellings(rig)[name]
+    for _ in range(4):
+        rig.made.append(psycoxide.connect(conninfo, **kwargs))
+    rig.expect(4, 0, 0)
+    rig.close()
+
+    async def main() -> None:
+        async with await psycoxide.AsyncConnection.connect(conninfo, **kwargs) as conn:
+            assert conn.info.node is not None
+            assert conn.info.node.zone == "a"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spellings_survive_a_round_trip(rig: Rig, name: str) -> None:
+    conninfo, kwargs = spellings(rig)[name]
+    settings = conninfo_to_dict(conninfo, **kwargs)
+    assert settings["topology_keys"] == key("a:1", "b:2")
+    assert conninfo_to_dict(make_conninfo(conninfo, **kwargs)) == settings
+    rig.made.append(psycoxide.connect(make_conninfo(conninfo, **kwargs)))
+    rig.expect(1, 0, 0)
+
+
+def test_parameters_are_not_sent_to_the_server(rig: Rig) -> None:
+    """The startup packet has none of them: a server would refuse what it does not know."""
+    conn = rig.one(
+        topology_keys=key("a"),
+        fallback_to_topology_keys_only="true",
+        yb_servers_refresh_interval="10",
+        failed_host_reconnect_delay_secs="2",
+        yb_policy="p2c",
+        yb_use_public_ip="false",
+    )
+    assert "load_balance" in conn.info.dsn
+    rig.expect(1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "spread"),
+    [("least-connections", 0), ("latency", 12), ("p2c", 6), ("round-robin", 1), ("random", 12)],
+)
+def test_policies(rig: Rig, policy: str, spread: int) -> None:
+    rig.connect(12, yb_policy=policy)
+    counts = rig.believed()
+    assert sum(counts) == 12
+    assert max(counts) - min(counts) <= spread
