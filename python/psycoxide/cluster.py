@@ -42,6 +42,7 @@ __all__ = [
     "NodeStatus",
     "aget",
     "clusters",
+    "forget",
     "get",
     "metrics",
     "prometheus",
@@ -321,6 +322,15 @@ async def aget(conninfo: str = "", **kwargs: ConnParam) -> Cluster:
 def clusters() -> list[Cluster]:
     """All clusters that this process knows, in the order in which they became known."""
     return [Cluster(handle) for handle in _core.known_clusters()]
+
+
+def forget() -> None:
+    """Forget all clusters, as if the process had not connected yet.
+
+    For tests that put another cluster on the same addresses. Open connections keep working, and
+    are counted nowhere any more.
+    """
+    _core.forget_clusters()
 
 
 def metrics() -> list[dict[str, Any]]:

@@ -174,7 +174,7 @@ def test_two_ports_on_one_host(start_cluster: Any) -> None:
         rig.connect(12)
         rig.expect(4, 4, 4)
         rig.close()
-        cluster._forget_all()
+        cluster.forget()
 
 
 def test_forked_workers_begin_anew(rig: Rig) -> None:

@@ -243,7 +243,7 @@ def test_function_of_old_releases(start_cluster: Any, columns: int) -> None:
         rig.connect(12)
         rig.expect(4, 4, 4)
         rig.close()
-        psycoxide.cluster._forget_all()
+        psycoxide.cluster.forget()
 
 
 def test_revoked_credentials_of_the_control_connection(rig: Rig) -> None:
@@ -274,7 +274,7 @@ def test_revoked_credentials_of_the_control_connection(rig: Rig) -> None:
         assert rows == [("second_user",)]
     finally:
         rig.close()
-        psycoxide.cluster._forget_all()
+        psycoxide.cluster.forget()
         rig.cluster.reset(3)
         for node in rig.cluster.nodes:
             node.execute("DROP ROLE first_user")

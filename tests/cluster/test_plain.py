@@ -29,7 +29,7 @@ def plain(plain_servers: Any) -> Any:
     rig.use(3)
     yield rig
     rig.close()
-    cluster._forget_all()
+    cluster.forget()
 
 
 def test_one_plain_server(plain: Rig) -> None:

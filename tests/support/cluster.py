@@ -83,7 +83,7 @@ def rig(session_rig: local.Cluster) -> Iterator[Rig]:
     rig.use(3)
     yield rig
     rig.close()
-    driver._forget_all()
+    driver.forget()
 
 
 class Rig:
@@ -98,7 +98,7 @@ class Rig:
     def use(self, nodes: int | Iterable[local.NodeSpec | str]) -> None:
         """Begin anew, with these nodes."""
         self.close()
-        driver._forget_all()
+        driver.forget()
         self.cluster.reset(nodes)
 
     def dsn(self, *contacts: int, **parameters: object) -> dict[str, Any]:

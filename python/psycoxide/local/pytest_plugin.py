@@ -14,8 +14,9 @@ The server is started once per session. Define a fixture `psycoxide_server_optio
 scope to have it started with other arguments of `psycoxide.local.server()`.
 
 `psycoxide_cluster` is a stand-in for a YugabyteDB cluster. Its nodes are started once per session
-and reset before every test: all run, and nobody is connected. `psycoxide_session_cluster` is not
-reset. The arguments of `psycoxide.local.cluster()` are those of `psycoxide_cluster_options`.
+and reset before every test: all run, nobody is connected, and the driver knows nothing of them.
+`psycoxide_session_cluster` is not reset. The arguments of `psycoxide.local.cluster()` are those of
+`psycoxide_cluster_options`.
 """
 
 from __future__ import annotations
@@ -57,5 +58,8 @@ def psycoxide_session_cluster(psycoxide_cluster_options: dict[str, Any]) -> Iter
 @pytest.fixture
 def psycoxide_cluster(psycoxide_session_cluster: Cluster) -> Cluster:
     """PostgreSQL servers which stand in for a YugabyteDB cluster, as new for every test."""
+    from ..cluster import forget
+
     psycoxide_session_cluster.reset()
+    forget()
     return psycoxide_session_cluster

@@ -90,6 +90,13 @@ fn _before_fork() {
     psycoxide_client::cluster::rest();
 }
 
+/// Forgets every cluster of this process. What is told of them meanwhile is told first.
+#[pyfunction]
+fn forget_clusters(py: Python<'_>) {
+    log::write(py);
+    REGISTRY.clear();
+}
+
 /// Registers this module's classes and functions.
 ///
 /// # Errors
@@ -99,5 +106,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ClusterHandle>()?;
     module.add_class::<ClusterRefresh>()?;
     module.add_function(wrap_pyfunction!(_before_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(known_clusters, module)?)
+    module.add_function(wrap_pyfunction!(known_clusters, module)?)?;
+    module.add_function(wrap_pyfunction!(forget_clusters, module)?)
 }
