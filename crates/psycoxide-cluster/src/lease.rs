@@ -194,7 +194,7 @@ impl Lease {
 
     fn release(&mut self) {
         if let Some(seat) = self.seat.take() {
-            seat.with(|state| state.closed(seat.node));
+            seat.with(|state| state.closed(seat.node, self.generation));
         }
     }
 }

@@ -136,12 +136,17 @@ pub(crate) struct Node {
     pub(crate) info: Arc<NodeInfo>,
     /// Open connections; each is one lease.
     pub(crate) live: u32,
+    /// How many of them were there when the node last went down. They are most likely dead, though
+    /// nobody has noticed yet, so the policies leave them out.
+    pub(crate) doubtful: u32,
     /// Connections being opened; each is one attempt.
     pub(crate) connecting: u32,
     pub(crate) latency: Latency,
     pub(crate) breaker: Breaker,
     /// Grows whenever the open connections of the node have become doubtful.
     pub(crate) generation: u64,
+    /// The first generation whose connections were made after the node last went down.
+    pub(crate) up_again: u64,
     /// How many refreshes in a row did not list it.
     pub(crate) missed: u32,
     /// Set aside by the application.
@@ -157,10 +162,12 @@ impl Node {
         Self {
             info,
             live: 0,
+            doubtful: 0,
             connecting: 0,
             latency: Latency::default(),
             breaker: Breaker::default(),
             generation: 0,
+            up_again: 0,
             missed: 0,
             drained: false,
             public_failed: false,
@@ -182,6 +189,23 @@ impl Node {
         self.live == 0 && self.connecting == 0
     }
 
+    /// Notes that the node went down: whoever is connected to it most likely no longer is.
+    pub(crate) fn went_down(&mut self) {
+        self.generation += 1;
+        self.up_again = self.generation;
+        self.doubtful = self.live;
+    }
+
+    /// Notes that a connection made in `generation` is no more.
+    pub(crate) fn left(&mut self, generation: u64) {
+        debug_assert!(self.live > 0, "each lease is counted once");
+        self.live = self.live.saturating_sub(1);
+        if generation < self.up_again {
+            debug_assert!(self.doubtful > 0, "each doubtful lease is counted once");
+            self.doubtful = self.doubtful.saturating_sub(1);
+        }
+    }
+
     /// What the policies compare, in thousandths of a connection.
     ///
     /// A node that has just come back counts each connection *being opened* up to four times. So it
@@ -191,7 +215,8 @@ impl Node {
         let opening = u64::from(self.connecting);
         let left = self.breaker.slow_start_left(now, options.slow_start);
         let handicap = opening * (left * 3000.0) as u64;
-        (u64::from(self.live) + opening) * 1000 + handicap
+        let certain = u64::from(self.live.saturating_sub(self.doubtful));
+        (certain + opening) * 1000 + handicap
     }
 }
 

@@ -180,7 +180,7 @@ impl State {
                 Fault::Node if is_moot => node.breaker.cancelled(epoch),
                 Fault::Node => {
                     if node.breaker.fault(epoch, took, options, now, random) {
-                        node.generation += 1;
+                        node.went_down();
                         let info = node.info.clone();
                         self.tell(EventKind::Down, info, now);
                     }
@@ -212,11 +212,10 @@ impl State {
         Some(node.generation)
     }
 
-    /// A connection is no more.
-    pub(crate) fn closed(&mut self, id: NodeId) {
+    /// A connection made in `generation` is no more.
+    pub(crate) fn closed(&mut self, id: NodeId, generation: u64) {
         if let Some(node) = self.nodes.get_mut(&id) {
-            debug_assert!(node.live > 0, "each lease is counted once");
-            node.live = node.live.saturating_sub(1);
+            node.left(generation);
         }
         self.forget(id);
     }

@@ -121,6 +121,30 @@ fn d3_a_node_that_returns_catches_up() {
 }
 
 #[test]
+fn d3_connections_that_nobody_noticed_to_be_dead_do_not_hinder_it() {
+    let mut world = World::new(&["a", "a", "a"], 1);
+    let client = Client::at(&[1, 2, 3]);
+    let mut connections = world.connect_each(&client, 18);
+    world.stop(&[1]);
+    connections.extend(world.connect_each(&client, 18));
+    assert_eq!(
+        world.counted(),
+        [6, 15, 15],
+        "each counts until it is found dead"
+    );
+    world.start(&[1]);
+    world.wait(Duration::from_secs(7));
+    connections.extend(world.connect_each(&client, 18));
+    assert_eq!(world.counted(), [6 + 16, 16, 16]);
+    world.drop_dead(&mut connections);
+    assert_eq!(world.counted(), [16, 16, 16]);
+    connections.extend(world.connect_each(&client, 3));
+    assert_eq!(world.counted(), [17, 17, 17]);
+    drop(connections);
+    assert_eq!(world.counted(), [0, 0, 0]);
+}
+
+#[test]
 fn d4_d5_a_node_that_joins_is_filled_up() {
     for together in [true, false] {
         let mut world = World::new(&["a", "b", "c"], 1);

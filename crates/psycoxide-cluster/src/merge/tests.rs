@@ -118,7 +118,7 @@ fn a_node_with_connections_is_not_forgotten() {
     for _ in 0..4 {
         rig.merge(&["a"]);
     }
-    rig.state.closed(id);
+    rig.state.closed(id, 0);
     assert!(!rig.state.nodes.contains_key(&id));
 }
 
