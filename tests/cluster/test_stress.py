@@ -145,7 +145,7 @@ def test_nodes_die_and_return(rig: Rig, pytestconfig: pytest.Config) -> None:
     assert queries > 100
 
     rig.expect(*[0] * NODES)
-    rig.up(1, 2, 3, 4)
+    rig.wait_usable(1, 2, 3, 4)
     time.sleep(float(PARAMETERS["yb_slow_start_secs"]))
     rig.made += [psycoxide.connect(**parameters) for _ in range(40)]
     rig.expect(10, 10, 10, 10)

@@ -105,6 +105,11 @@ class Postmaster:
         """End the server and its children by SIGKILL, as a power failure would."""
         if self._process is None:
             return
+        # A child that it makes meanwhile would be left alone, waiting for locks of the dead: its
+        # client would wait for ever, which no power failure brings about.
+        _signal(self._process.pid, signal.SIGSTOP)
+        while self.running and _state(self._process.pid) not in ("T", "Z", ""):
+            time.sleep(POLL_INTERVAL / 10)
         family = self.family()
         process = self._forget()
         assert process is not None
@@ -188,8 +193,13 @@ def _exists(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    return _state(pid) != "Z"
+
+
+def _state(pid: int) -> str:
+    """The state of a process: T stopped, Z ended unnoticed; empty where there is no /proc."""
     try:
         stat = Path("/proc", str(pid), "stat").read_text("utf-8", "replace")
     except OSError:
-        return not Path("/proc/self/stat").exists()
-    return stat.rpartition(")")[2].split()[0] != "Z"
+        return ""
+    return stat.rpartition(")")[2].split()[0]
