@@ -91,6 +91,7 @@ mod fault;
 mod fork_local;
 mod latency;
 mod lease;
+mod line;
 mod merge;
 mod metrics;
 mod node;

@@ -11,6 +11,7 @@
 //! levels is tried at all, and no step waits: it *says* that there is something worth waiting for.
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::Error;
@@ -37,10 +38,8 @@ const TRIAL_PATIENCE: Duration = Duration::from_secs(1);
 pub enum Next {
     /// Connect there and tell the outcome.
     Attempt(Attempt),
-    /// Ask again when [`Topic::Slot`] changes, at the latest then.
+    /// Ask again when woken ([`Search::listen`]), at the latest then.
     Wait {
-        /// What to wait for.
-        topic: Topic,
         /// Until when.
         until: Instant,
     },
@@ -63,6 +62,9 @@ pub struct Search {
     full_since: Option<Instant>,
     trials_since: Option<Instant>,
     contacts_offered: bool,
+    /// Its place among those who wait.
+    place: Option<u64>,
+    waker: Option<Waker>,
 }
 
 enum Found {
@@ -82,12 +84,20 @@ impl Search {
             full_since: None,
             trials_since: None,
             contacts_offered: false,
+            place: None,
+            waker: None,
         }
     }
 
     /// When the caller's time is over.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Has the waker called when it is worth asking again, once after each [`Next::Wait`] that
+    /// follows.
+    pub fn listen(&mut self, waker: &Waker) {
+        self.waker = Some(waker.clone());
     }
 
     /// What to do next. To be called at the start, after a wait, and after a failure for which
@@ -105,7 +115,15 @@ impl Search {
             let tried = self.tried.len();
             return Err(Error::Timeout { tried });
         }
-        let found = cluster.with(|state| self.find(state, now, random))?;
+        let found = cluster.with(|state| {
+            let found = self.find(state, now, random);
+            match (&found, &self.waker) {
+                (Ok(Found::Wait(_)), Some(waker)) => state.line.listen(self.place, waker),
+                (Ok(Found::Wait(_)), None) => {}
+                _ => state.line.leave(&mut self.place),
+            }
+            found
+        })?;
         Ok(match found {
             Found::Node(reserved, kind, allowance) => {
                 self.full_since = None;
@@ -116,7 +134,6 @@ impl Search {
                 ))
             }
             Found::Wait(until) => Next::Wait {
-                topic: Topic::Slot,
                 until: self.deadline.map_or(until, |deadline| until.min(deadline)),
             },
             Found::Contacts(is_first) => Next::Contacts {
@@ -206,6 +223,7 @@ impl Search {
                 // Nodes less preferred can wait for what comes of it.
                 let end = *self.trials_since.get_or_insert(now) + ROOM_PATIENCE;
                 if now < end {
+                    state.line.wait(&mut self.place, Vec::new(), end);
                     return Some(Found::Wait(end));
                 }
             }
@@ -216,7 +234,15 @@ impl Search {
         let patient = end.is_none_or(|end| now < end);
         let window = options.latency_window;
         let (policy, cursor) = (options.policy, state.cursor);
-        match choose(policy, &choices, patient, cursor, window, random) {
+        let nodes: Vec<NodeId> = choices.iter().map(|choice| choice.id).collect();
+        let ahead = state.line.ahead(self.place, &nodes, now);
+        // What room there is belongs to those who have waited longer.
+        let is_turn = ahead == 0 || ahead < state.room_at(&nodes, &options);
+        let chosen = match is_turn {
+            true => choose(policy, &choices, patient, cursor, window, random),
+            false => Chosen::Busy,
+        };
+        match chosen {
             Chosen::Node(id) => self.take(state, id, kind, now, left),
             Chosen::Busy => {
                 if self.full_since.is_none() {
@@ -224,11 +250,9 @@ impl Search {
                 }
                 let since = *self.full_since.get_or_insert(now);
                 let end = since + ROOM_PATIENCE;
-                Some(Found::Wait(if now < end {
-                    end
-                } else {
-                    now + ROOM_PATIENCE
-                }))
+                let until = if now < end { end } else { now + ROOM_PATIENCE };
+                state.line.wait(&mut self.place, nodes, until);
+                Some(Found::Wait(until))
             }
         }
     }
@@ -257,7 +281,11 @@ impl Search {
             return None;
         }
         let end = *self.trials_since.get_or_insert(now) + TRIAL_PATIENCE;
-        (now < end).then_some(Found::Wait(end))
+        if now >= end {
+            return None;
+        }
+        state.line.wait(&mut self.place, Vec::new(), end);
+        Some(Found::Wait(end))
     }
 
     /// A node at its public address, when nothing told yet which kind works from here.

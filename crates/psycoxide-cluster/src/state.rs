@@ -13,6 +13,7 @@ use crate::breaker::{Admission, By};
 use crate::candidates::{self, Candidate};
 use crate::events::{EventKind, Queue};
 use crate::fault::Fault;
+use crate::line::Line;
 use crate::metrics::{Counters, NodeStatus};
 use crate::node::{AddressKind, Node, NodeId, NodeInfo};
 use crate::options::{Options, PublicIp};
@@ -47,6 +48,8 @@ pub(crate) struct State {
     pub(crate) address_kind: Option<AddressKind>,
     pub(crate) schedule: Schedule,
     pub(crate) wakers: Wakers,
+    /// Those who wait for room at a node, or for the outcome of others' attempts.
+    pub(crate) line: Line,
     pub(crate) events: Queue,
     pub(crate) counters: Counters,
     /// The node that was chosen last, for round-robin.
@@ -120,6 +123,14 @@ impl State {
         })
     }
 
+    /// How many connections may be begun at these nodes.
+    pub(crate) fn room_at(&self, nodes: &[NodeId], options: &Options) -> usize {
+        let most = options.max_connecting_per_node.max(1);
+        let room = |node: &Node| most.saturating_sub(node.connecting) as usize;
+        let nodes = nodes.iter().filter_map(|id| self.nodes.get(id));
+        nodes.map(room).sum()
+    }
+
     /// An attempt became a connection. The node's generation, for the lease.
     pub(crate) fn connected(
         &mut self,
@@ -159,7 +170,7 @@ impl State {
         } = failure;
         self.leave_attempt(id);
         // Others may have waited for what comes of it.
-        self.wakers.mark(Topic::Slot);
+        self.wakers.wake(self.line.wake_all());
         match fault {
             Fault::Node => self.counters.node_faults += 1,
             Fault::Soft => self.counters.soft_faults += 1,
@@ -199,7 +210,7 @@ impl State {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.breaker.cancelled(epoch);
             if !node.breaker.is_closed() {
-                self.wakers.mark(Topic::Slot);
+                self.wakers.wake(self.line.wake_all());
             }
         }
         self.forget(id);
@@ -302,7 +313,7 @@ impl State {
             debug_assert!(node.connecting > 0, "each attempt is counted once");
             node.connecting = node.connecting.saturating_sub(1);
         }
-        self.wakers.mark_one(Topic::Slot);
+        self.wakers.wake(self.line.wake_for(id));
     }
 
     fn came_up(&mut self, id: NodeId, now: Instant) {
@@ -310,7 +321,7 @@ impl State {
             && node.breaker.success(now)
         {
             let info = node.info.clone();
-            self.wakers.mark(Topic::Slot);
+            self.wakers.wake(self.line.wake_all());
             self.tell(EventKind::Up, info, now);
             let closed = |node: &&Node| node.is_member() && node.breaker.is_closed();
             if self.nodes.values().filter(closed).count() == 1 {

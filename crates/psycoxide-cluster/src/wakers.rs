@@ -2,18 +2,13 @@
 //!
 //! The crate never waits. A caller that has to registers a [`Waker`] first, asks again (the change
 //! may just have happened), and only then sleeps. Wakers are called outside of every lock, once.
-//!
-//! Room for one connection wakes a few of those who wait for it, the longest waiting first, not all of
-//! hundreds. Whoever was not woken although the room was for him asks again when his patience ends.
+//! Those who wait for room at a node stand in [`Line`](crate::line::Line).
 
-use std::collections::VecDeque;
 use std::task::Waker;
 
 /// What a caller may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// An attempt ended: there may be room for another, or the outcome of a trial.
-    Slot,
     /// A refresh, or the first bootstrap, ended.
     Refresh,
     /// The background task has something to do earlier than it thought.
@@ -22,45 +17,42 @@ pub enum Topic {
     Event,
 }
 
-const TOPICS: usize = 4;
-
-/// How many are woken by room for one: the first may have given up, or want another node.
-const FOR_ONE: usize = 2;
+const TOPICS: usize = 3;
 
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
-    waiting: [VecDeque<Waker>; TOPICS],
-    /// How many are to be woken.
-    due: [usize; TOPICS],
+    waiting: [Vec<Waker>; TOPICS],
+    changed: [bool; TOPICS],
+    /// Those who are to be woken in any case.
+    due: Vec<Waker>,
 }
 
 impl Wakers {
     pub(crate) fn add(&mut self, topic: Topic, waker: &Waker) {
         let waiting = &mut self.waiting[topic as usize];
         if !waiting.iter().any(|known| known.will_wake(waker)) {
-            waiting.push_back(waker.clone());
+            waiting.push(waker.clone());
         }
     }
 
-    /// Something has changed for all who wait.
     pub(crate) fn mark(&mut self, topic: Topic) {
-        self.due[topic as usize] = usize::MAX;
+        self.changed[topic as usize] = true;
     }
 
-    /// Something has changed for one of those who wait.
-    pub(crate) fn mark_one(&mut self, topic: Topic) {
-        let due = &mut self.due[topic as usize];
-        *due = due.saturating_add(FOR_ONE);
+    /// Has these woken.
+    pub(crate) fn wake(&mut self, wakers: Vec<Waker>) {
+        self.due.extend(wakers);
     }
 
     /// Those to wake now; to be woken after the lock is released.
     pub(crate) fn take(&mut self) -> Vec<Waker> {
-        let mut woken = Vec::new();
-        for (waiting, due) in self.waiting.iter_mut().zip(&mut self.due) {
-            let count = std::mem::take(due).min(waiting.len());
-            woken.extend(waiting.drain(..count));
+        let mut due = std::mem::take(&mut self.due);
+        for (waiting, changed) in self.waiting.iter_mut().zip(&mut self.changed) {
+            if std::mem::take(changed) {
+                due.append(waiting);
+            }
         }
-        woken
+        due
     }
 }
 
@@ -86,35 +78,14 @@ mod tests {
         let counts: [Arc<Count>; 2] = Default::default();
         let mut wakers = Wakers::default();
         for _ in 0..2 {
-            wakers.add(Topic::Slot, &counts[0].clone().into());
+            wakers.add(Topic::Refresh, &counts[0].clone().into());
             wakers.add(Topic::Event, &counts[1].clone().into());
         }
-        wakers.mark(Topic::Slot);
+        wakers.mark(Topic::Refresh);
         for _ in 0..2 {
             wakers.take().into_iter().for_each(Waker::wake);
         }
         let woken = |index: usize| counts[index].0.load(Ordering::Relaxed);
         assert_eq!((woken(0), woken(1)), (1, 0));
-    }
-
-    #[test]
-    fn room_for_one_wakes_a_few_in_order() {
-        let counts: [Arc<Count>; 5] = Default::default();
-        let mut wakers = Wakers::default();
-        for count in &counts {
-            wakers.add(Topic::Slot, &count.clone().into());
-        }
-        wakers.mark_one(Topic::Slot);
-        assert_eq!(wakers.take().len(), FOR_ONE);
-        wakers.mark_one(Topic::Slot);
-        wakers.take().into_iter().for_each(Waker::wake);
-        let woken = |index: usize| counts[index].0.load(Ordering::Relaxed);
-        assert_eq!([0, 1, 2, 3, 4].map(woken), [0, 0, 1, 1, 0]);
-        // Who registers again waits behind the others; and then there is room for all.
-        wakers.add(Topic::Slot, &counts[0].clone().into());
-        wakers.mark_one(Topic::Slot);
-        wakers.mark(Topic::Slot);
-        wakers.take().into_iter().for_each(Waker::wake);
-        assert_eq!([0, 1, 2, 3, 4].map(woken), [1, 0, 1, 1, 1]);
     }
 }

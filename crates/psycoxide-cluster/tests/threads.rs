@@ -65,14 +65,14 @@ fn cluster(bootstraps: &AtomicU32, random: &mut Random) -> Arc<Cluster> {
 
 fn connect(cluster: &Arc<Cluster>, random: &mut Random) -> Lease {
     let mut search = Search::new(Arc::default(), Instant::now(), None);
+    search.listen(&waker());
     loop {
-        cluster.wake_on(Topic::Slot, &waker());
         match search.next(cluster, Instant::now(), random).unwrap() {
             Next::Attempt(attempt) => {
                 thread::yield_now();
                 return attempt.connected(Instant::now());
             }
-            Next::Wait { until, .. } => sleep(until),
+            Next::Wait { until } => sleep(until),
             Next::Contacts { .. } => panic!("all nodes are there"),
         }
     }
@@ -118,4 +118,53 @@ fn thirty_threads_make_one_bootstrap_and_ten_connections_a_node() {
             .for_each(|lease| drop(scope.spawn(|| drop(lease))))
     });
     assert_eq!(counts(&cluster), [(0, 0); 3]);
+}
+
+#[test]
+fn whoever_waits_longest_is_the_next() {
+    static REGISTRY: Registry = Registry::new(std::process::id);
+    let (now, mut random) = (Instant::now(), Random::new(1));
+    let entry = REGISTRY.entry(&[place(1)]);
+    let Bootstrap::Lead(turn) = entry.begin(now, Duration::from_secs(10)) else {
+        panic!("nobody else is here");
+    };
+    let outcome = REGISTRY.bootstrapped(turn, &snapshot(), now, &mut random);
+    let cluster = outcome.unwrap().cluster;
+    let options = Arc::new(Options {
+        max_connecting_per_node: 1,
+        ..Options::default()
+    });
+    let search = || Search::new(options.clone(), now, None);
+    let mut next = |search: &mut Search, now| match search.next(&cluster, now, &mut random) {
+        Ok(Next::Attempt(attempt)) => Some(attempt),
+        Ok(Next::Wait { .. }) => None,
+        other => panic!("{other:?}"),
+    };
+    let mut attempts: Vec<_> = (0..3).filter_map(|_| next(&mut search(), now)).collect();
+    assert_eq!(attempts.len(), 3);
+    let mut waiting = [search(), search(), search()];
+    assert!(waiting.iter_mut().all(|it| next(it, now).is_none()));
+
+    // Room for one: it is the first one's, whoever asks before him, be he new or waiting.
+    drop(attempts.pop());
+    let mut late = search();
+    assert!(next(&mut late, now).is_none());
+    assert!(next(&mut waiting[2], now).is_none());
+    assert!(next(&mut waiting[1], now).is_none());
+    attempts.extend(next(&mut waiting[0], now));
+    assert_eq!(attempts.len(), 3);
+
+    // Others may use other nodes.
+    let elsewhere = Arc::new(Options {
+        load_balance: LoadBalance::OnlyReadReplica,
+        ..Options::default()
+    });
+    let error = Search::new(elsewhere, now, None).next(&cluster, now, &mut Random::new(1));
+    assert!(error.is_err(), "there is none, and no line for it");
+
+    // Who asks no more stands in nobody's way.
+    drop(attempts.pop());
+    assert!(next(&mut late, now).is_none());
+    let later = now + Duration::from_secs(1);
+    assert!(next(&mut late, later).is_some());
 }

@@ -182,11 +182,12 @@ impl Balanced {
     }
 
     fn search(&mut self, now: Instant) -> Result<Option<ConnectStep>, Error> {
-        // First this, so that nothing is missed between asking and sleeping.
-        if self.bell.is_some() {
-            self.listen(Topic::Slot)?;
-        }
         let (cluster, search) = self.search.as_mut().ok_or(Error::Closed)?;
+        if let Some(bell) = &self.bell {
+            // First this, so that nothing is missed between asking and sleeping.
+            bell.silence();
+            search.listen(bell.waker());
+        }
         match search.next(cluster, now, &mut self.random) {
             Ok(Next::Attempt(attempt)) => {
                 let host = self
@@ -201,13 +202,14 @@ impl Balanced {
                 self.phase = Phase::Trying(attempt, Box::new(connect));
                 Ok(None)
             }
-            Ok(Next::Wait { topic, until }) => {
+            Ok(Next::Wait { until }) => {
                 self.phase = Phase::Searching;
-                if self.bell.is_none() {
-                    self.listen(topic)?;
-                    return Ok(None);
+                if self.bell.is_some() {
+                    return self.sleep(until).map(Some);
                 }
-                self.sleep(until).map(Some)
+                // Once more, listening.
+                self.make_bell()?;
+                Ok(None)
             }
             Ok(Next::Contacts {
                 allowance,
@@ -308,14 +310,18 @@ impl Balanced {
     /// Has the bell ring at the next change.
     fn listen(&mut self, topic: Topic) -> Result<(), Error> {
         let cluster = self.cluster()?;
+        let bell = self.make_bell()?;
+        bell.silence();
+        cluster.wake_on(topic, bell.waker());
+        Ok(())
+    }
+
+    fn make_bell(&mut self) -> Result<&Bell, Error> {
         let bell = match self.bell.take() {
             Some(bell) => bell,
             None => Bell::new().map_err(Error::io("waiting for another connection"))?,
         };
-        bell.silence();
-        cluster.wake_on(topic, bell.waker());
-        self.bell = Some(bell);
-        Ok(())
+        Ok(self.bell.insert(bell))
     }
 
     fn sleep(&self, until: Instant) -> Result<ConnectStep, Error> {
