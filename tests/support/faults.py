@@ -21,6 +21,7 @@ def make_table(server: local.Server) -> None:
 
 async def connected(twin: Any, proxy: Proxy) -> Any:
     """A connection through the proxy, with the table empty."""
+    proxy.settle()
     proxy.arm(None)
     conn = await twin.connect(make_conninfo(proxy.dsn, connect_timeout=10), autocommit=True)
     await conn.execute("TRUNCATE faults")

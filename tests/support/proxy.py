@@ -106,6 +106,7 @@ class Link:
             "to server": Framing(startup=True),
             "to client": Framing(startup=False),
         }
+        self.running = len(DIRECTIONS)
         self.threads = [
             threading.Thread(target=self._pump, args=(direction,), daemon=True)
             for direction in DIRECTIONS
@@ -119,12 +120,19 @@ class Link:
         try:
             while data := source.recv(65536):
                 if not self._pass(direction, data, sink):
-                    return
+                    break
             # An end in good order, passed on as such.
             if self.exempt or not self.proxy.dark:
                 sink.shutdown(socket.SHUT_WR)
         except OSError:
             self.end()
+        # Not before nobody uses them: the number of a closed socket is soon another one's.
+        with self.proxy.lock:
+            self.running -= 1
+            last = not self.running
+        if last:
+            self.client.close()
+            self.server.close()
 
     def _pass(self, direction: Direction, data: bytes, sink: socket.socket) -> bool:
         """Pass bytes on; whether more may follow."""
@@ -138,31 +146,27 @@ class Link:
             sink.sendall(allowed[start : start + step])
         if struck:
             proxy.strike()
-        return self.exempt or not (struck or proxy.dark)
+        return self.exempt or not struck
 
     def end(self, *, reset: bool = False) -> None:
-        """Close both ends."""
+        """End both connections; the threads close the sockets."""
         if reset:
             linger = struct.pack("ii", 1, 0)
             with contextlib.suppress(OSError):
                 self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        # Wakes the threads that are in recv(), which close() does not. To shut down the writing
-        # would end the connection in good order, which a reset must not.
+        # To shut down the writing would end the connection in good order, which a reset must not.
         for sock, how in (
             (self.client, socket.SHUT_RD if reset else socket.SHUT_RDWR),
             (self.server, socket.SHUT_RDWR),
         ):
             with contextlib.suppress(OSError):
                 sock.shutdown(how)
-            sock.close()
 
     def join(self) -> None:
         """Wait for the threads."""
         for thread in self.threads:
             thread.join(PATIENCE)
             assert not thread.is_alive(), "a thread of the proxy does not end"
-        for sock in (self.client, self.server):
-            sock.close()
 
 
 class Proxy:
@@ -247,17 +251,17 @@ class Proxy:
                 self._timer = threading.Timer(seconds, self.cut)
                 self._timer.start()
 
-    def lighten(self) -> None:
-        """End what is in a blackhole; new connections work."""
-        self.cut()
-        self._forget_timer()
-        self.dark = False
-
     def _forget_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer.join()
             self._timer = None
+
+    def settle(self) -> None:
+        """Wait for the ends of all connections: their clients have closed them."""
+        for link in self._links:
+            link.join()
+        self._links.clear()
 
     def cut(self) -> None:
         """End all connections."""
@@ -272,8 +276,7 @@ class Proxy:
         self._thread.join(PATIENCE)
         self._listener.close()
         self.cut()
-        for link in self._links:
-            link.join()
+        self.settle()
 
     def _accept(self) -> None:
         while True:
