@@ -121,6 +121,53 @@ async def test_refused_after_others_were_sent(twin):
         assert await cur.fetchone() == (0,)
 
 
+class Mine(Exception):
+    pass
+
+
+def rows_that_fail(bad):
+    """Sets of parameters of which the first thousands are on their way when it comes out."""
+    for n in range(3000):
+        yield (n, "x")
+    if bad is Mine:
+        raise Mine
+    yield bad
+
+
+@pytest.mark.parametrize(
+    "bad, exception",
+    [
+        ((1, Unsupported()), Programming),
+        ((1, "a\0b"), psycoxide.DataError),
+        ((1,), Programming),
+        (Mine, Mine),
+        (("no number", "x"), psycoxide.errors.InvalidTextRepresentation),
+    ],
+    ids=["unsupported", "NUL", "too few", "exception", "refused"],
+)
+@pytest.mark.parametrize("returning", [False, True])
+async def test_all_or_nothing_in_autocommit_mode(twin, bad, exception, returning):
+    """Nothing is committed of executemany() if it does not come to its end."""
+    query = "INSERT INTO refused VALUES (%s::text::int, %s)" + returning * " RETURNING n"
+    async with await twin.connect(autocommit=True) as conn:
+        await conn.execute("CREATE TEMP TABLE refused (n int, t text)")
+        with pytest.raises(exception):
+            await conn.cursor().executemany(query, rows_that_fail(bad), returning=returning)
+        assert conn.info.transaction_status == TransactionStatus.IDLE
+        cur = await conn.execute("SELECT count(*) FROM refused")
+        assert await cur.fetchone() == (0,)
+        # Within a transaction that is for the caller to decide.
+        async with conn.transaction():
+            try:
+                async with conn.transaction():
+                    await conn.cursor().executemany(query, rows_that_fail(bad))
+            except exception:
+                pass
+            await conn.cursor().executemany(query, [(1, "x"), (2, "x")])
+        cur = await conn.execute("SELECT count(*) FROM refused")
+        assert await cur.fetchone() == (2,)
+
+
 async def test_as_many_parameters_as_there_may_be(twin):
     async with await twin.connect() as conn:
         query = f"SELECT 1 WHERE 1 IN ({','.join(['%s'] * (MANY - 1))})"

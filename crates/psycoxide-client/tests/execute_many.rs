@@ -156,6 +156,49 @@ fn without_prepared_statements() {
     assert!(connection.statements.is_empty());
 }
 
+/// Outside of a transaction the Sync would commit what was sent: something fails before it.
+#[test]
+fn given_up_in_the_middle() {
+    let (mut connection, server) = autocommit(|script| {
+        let script = expect(script, "PBDEH").send(no_rows("INSERT 0 1"));
+        expect(script, "BEBEPBES")
+            .send(inserted().repeat(2))
+            .send(error("42601"))
+            .send(ready(b'I'))
+    });
+    let mut operation = ExecuteMany::new(query("insert"), Format::Text, false);
+    operation.feed(rows(3));
+    let progress = run(&mut connection, &mut operation).unwrap();
+    assert!(matches!(progress, Progress::NeedMore));
+    assert!(operation.abandon());
+    let Progress::Finished(outcome) = run(&mut connection, &mut operation).unwrap() else {
+        panic!("more is wanted")
+    };
+    assert!(outcome.error.is_none());
+    assert_eq!(
+        connection.pgconn.transaction_status(),
+        TransactionStatus::Idle
+    );
+    server.finish();
+}
+
+/// In a transaction that is for the caller to decide.
+#[test]
+fn given_up_in_a_transaction() {
+    let (mut connection, server) = session(|script| {
+        let script = expect(script, "PBEPBDEH")
+            .send(begun())
+            .send(no_rows("INSERT 0 1"));
+        expect(script, "BES").send(inserted()).send(ready(b'T'))
+    });
+    let mut operation = ExecuteMany::new(query("insert"), Format::Text, false);
+    operation.feed(rows(2));
+    run(&mut connection, &mut operation).unwrap();
+    assert!(operation.abandon());
+    run(&mut connection, &mut operation).unwrap();
+    server.finish();
+}
+
 #[test]
 fn an_error_at_the_first() {
     let (mut connection, _server) = session(|script| {

@@ -4,14 +4,20 @@
 //! more. Results are read while bytes go out, so neither side can block for ever. The first set
 //! goes ahead alone where the columns are not known yet: with their description at hand the others
 //! need none.
+//!
+//! All or nothing: outside of a transaction the Sync at the end commits. So when it is given up in
+//! the middle, as for a set of parameters that cannot be encoded, a command goes before the Sync
+//! that fails.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use psycoxide_connection::result::no_fields;
 use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
 use psycoxide_protocol::backend::Field;
-use psycoxide_protocol::{Format, Oid};
+use psycoxide_protocol::{Format, Oid, TransactionStatus};
 
+use super::batch::unprepared;
 use super::execute::{Parameters, fixed_fields, known_fields, last_words, refuse_copy, staleness};
 use super::{Operation, Step, Wait};
 use crate::connection::Connection;
@@ -59,6 +65,8 @@ enum Awaited {
     Row,
     /// The end of a COPY, which has no place here.
     Copy,
+    /// The failure of what was sent to fail.
+    Failure,
 }
 
 /// Executes one query for many sets of parameters.
@@ -81,7 +89,14 @@ pub struct ExecuteMany {
     outcome: Outcome,
     /// A set of parameters could not be sent: told when the server is at rest.
     unencodable: Option<Error>,
+    /// It runs outside of a transaction: its end commits.
+    commits: bool,
+    /// It was given up: nothing of it is to be committed.
+    given_up: bool,
 }
+
+/// What the server does not understand; it reports it in its log.
+const FAILURE: &[u8] = b"executemany() was given up by the client";
 
 /// How many bytes are queued before they are sent: larger pieces gain nothing.
 const PIECE: usize = 64 * 1024;
@@ -104,6 +119,8 @@ impl ExecuteMany {
             awaited: VecDeque::new(),
             outcome: Outcome::default(),
             unencodable: None,
+            commits: false,
+            given_up: false,
         }
     }
 
@@ -138,15 +155,29 @@ impl ExecuteMany {
                 Err(Error::Machine(error @ psycoxide_connection::Error::Encode(_))) => {
                     // What was queued before is on its way and has to be answered first.
                     self.unencodable = Some(error.into());
+                    self.given_up = true;
                     self.abandon();
                 }
                 queued => queued?,
             }
         }
         if self.last && self.batch.is_empty() && self.begun && !self.synced && !self.describing {
+            if self.given_up && self.commits && self.outcome.error.is_none() {
+                self.queue_failure(connection)?;
+            }
             connection.pgconn.machine_mut().sync()?;
             self.synced = true;
         }
+        Ok(())
+    }
+
+    /// Queues a command that fails, and everything before it with it.
+    fn queue_failure(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let text = Query::new(FAILURE);
+        let parameters = Parameters::default();
+        let command = unprepared(&text, &parameters, Format::Text, Some(no_fields()));
+        connection.pgconn.machine_mut().execute(command)?;
+        self.awaited.push_back(Awaited::Failure);
         Ok(())
     }
 
@@ -154,6 +185,8 @@ impl ExecuteMany {
         connection.check_idle()?;
         self.begun = true;
         let needs_begin = connection.needs_begin();
+        self.commits =
+            !needs_begin && connection.pgconn.transaction_status() == TransactionStatus::Idle;
         for name in connection.statements.take_closing() {
             connection.pgconn.machine_mut().close_statement(&name)?;
             self.awaited.push_back(Awaited::Close);
@@ -167,7 +200,7 @@ impl ExecuteMany {
                 parameter_count: 0,
                 encoded_parameters: &[],
                 result_format: Format::Text,
-                fields: Some(psycoxide_connection::result::no_fields()),
+                fields: Some(no_fields()),
                 chunk: 0,
             })?;
             self.awaited.push_back(Awaited::Begin);
@@ -275,6 +308,7 @@ impl ExecuteMany {
                         self.outcome.results.push(result);
                     }
                     ExecStatus::PipelineAborted => self.describing = false,
+                    ExecStatus::FatalError if awaited == Some(Awaited::Failure) => {}
                     ExecStatus::FatalError => {
                         self.describing = false;
                         // Which of the statements on their way it was is not told.
@@ -326,6 +360,8 @@ impl Operation for ExecuteMany {
     type Output = Progress;
 
     fn abandon(&mut self) -> bool {
+        // Whoever has given all wants it done.
+        self.given_up |= !self.last || !self.batch.is_empty();
         self.batch.clear();
         self.last = true;
         self.begun && !self.finished

@@ -413,6 +413,7 @@ impl ExecuteManyOperation {
             Err(error) => {
                 self.raised = Some(error);
                 self.exhausted = true;
+                self.operation.abandon();
             }
         }
         if self.exhausted {
