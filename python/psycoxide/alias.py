@@ -81,7 +81,13 @@ class _Psycopg(ModuleType):
         self.__loader__ = spec.loader
         self.__package__ = spec.name
         self.__version__ = PSYCOPG_VERSION
-        vars(self)[MARK] = True
+        super().__setattr__(MARK, True)
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        # Frameworks copy a driver's names out of it, as SQLAlchemy does for asyncio.
+        own = ModuleType.__dict__["__dict__"].__get__(self)
+        return {**sys.modules["psycoxide"].__dict__, **own}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.modules["psycoxide"], name)
@@ -100,7 +106,7 @@ class _Psycopg(ModuleType):
             delattr(sys.modules["psycoxide"], name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*vars(self), *dir(sys.modules["psycoxide"])})
+        return sorted({*self.__dict__, *dir(sys.modules["psycoxide"])})
 
 
 class _Finder(importlib.abc.MetaPathFinder):
