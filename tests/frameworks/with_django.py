@@ -223,6 +223,8 @@ def transactions(using: str) -> None:
 
 
 async def asynchronously() -> None:
+    from asgiref.sync import sync_to_async
+    from django.db import connections
     from django.db.models import Count
     from shop.models import Customer
 
@@ -235,6 +237,8 @@ async def asynchronously() -> None:
     assert [row async for row in Customer.objects.aiterator(chunk_size=2)]
     await customer.adelete()
     assert not await Customer.objects.filter(name="async").aexists()
+    # The thread that did all this has connections of its own.
+    await sync_to_async(connections.close_all)()
 
 
 def main() -> None:

@@ -25,6 +25,10 @@ async def connected(twin: Any, proxy: Proxy) -> Any:
     proxy.arm(None)
     conn = await twin.connect(make_conninfo(proxy.dsn, connect_timeout=10), autocommit=True)
     await conn.execute("TRUNCATE faults")
+    # What a lost connection had prepared outlives it.
+    cur = await conn.execute("SELECT gid FROM pg_prepared_xacts WHERE gid LIKE 'faults %'")
+    for (gid,) in await cur.fetchall():
+        await conn.execute(f"ROLLBACK PREPARED '{gid}'")
     return conn
 
 

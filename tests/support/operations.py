@@ -6,9 +6,12 @@ same every time. Its table `faults` is there and empty.
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from psycoxide import Rollback
+
+PATIENCE = 10.0
 
 MANY = "SELECT n, repeat('x', 100) FROM generate_series(1, 300) AS n"
 TABLE = "CREATE UNLOGGED TABLE IF NOT EXISTS faults (a int, b text)"
@@ -132,6 +135,24 @@ async def commit(conn: Any, twin: Any) -> Any:
     return conn.info.transaction_status
 
 
+async def notifications(conn: Any, twin: Any) -> Any:
+    await conn.execute("LISTEN faults")
+    for number in range(3):
+        await conn.execute("SELECT pg_notify('faults', %s)", [str(number)])
+    found = conn.notifies(timeout=PATIENCE, stop_after=3)
+    return [notify.payload async for notify in found]
+
+
+async def two_phase(conn: Any, twin: Any) -> Any:
+    await set_autocommit(conn, twin, False)
+    for end in ("tpc_commit", "tpc_rollback"):
+        await conn.tpc_begin(f"faults {uuid.uuid4()}")
+        await conn.execute("SELECT pg_current_xact_id()")
+        await conn.tpc_prepare()
+        await getattr(conn, end)()
+    return conn.info.transaction_status
+
+
 async def set_autocommit(conn: Any, twin: Any, value: bool) -> None:
     if twin.is_async:
         await conn.set_autocommit(value)
@@ -159,5 +180,7 @@ OPERATIONS = {
         pipeline,
         transaction,
         commit,
+        notifications,
+        two_phase,
     )
 }

@@ -97,6 +97,8 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
     ) -> None:
         """Execute a query once for each set of parameters, all in one go.
 
+        In autocommit mode, and outside of a pipeline, all rows are committed or none.
+
         :param query: the SQL, with placeholders.
         :param params_seq: the sets of parameters; they are taken as they are needed.
         :param returning: whether to keep the results: the first is current, `nextset()` goes on.
