@@ -14,8 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import abc
 
-# The severity that libpq puts before a message, in whatever language the server speaks.
-_SEVERITY = re.compile(r"([^\W\d_]+) ?:  ")
+# The severity that libpq puts before a message, in whatever language the server speaks. Two spaces
+# behind the colon tell it from other words; where there is one, the word has to look like a severity.
+_SEVERITY = re.compile(
+    r"([^\W\d_]+ ?:  |(?:ERR|FATAL|PANIC|WARNING|NOTICE)[^\W\d_]*: |[^\x00-\x7f][^\W\d_]*: )"
+)
 
 _DEFAULT_PORTS = {"libpq": "5432", "yugabyte": "5433"}
 
