@@ -3,8 +3,8 @@
 A full PostgreSQL is preferred: the PyPI package's has neither TLS nor contrib. PSYCOXIDE_TEST_PG
 chooses another: "embedded", the bin folder of an installation, or the connection string of a
 server that runs already (the tests make tables in it). Tests marked `full_server` are left out,
-and said to be, where the server is not a full one. What depends on the server's version, tests/types
-and tests/adapt, runs on a second server, too: the PyPI package's, which is the newer one.
+and said to be, where the server is not a full one. What depends on the server's version (in
+tests/types and tests/adapt) runs on a second server, too: the PyPI package's, the newer one.
 """
 
 from __future__ import annotations

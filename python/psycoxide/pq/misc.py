@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from . import abc
 
 # The severity that libpq puts before a message, in whatever language the server speaks. Two spaces
-# behind the colon tell it from other words; where there is one, the word has to look like a severity.
+# behind the colon tell it from other words; where there is one, the word has to look like one.
 _SEVERITY = re.compile(
     r"([^\W\d_]+ ?:  |(?:ERR|FATAL|PANIC|WARNING|NOTICE)[^\W\d_]*: |[^\x00-\x7f][^\W\d_]*: )"
 )
