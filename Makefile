@@ -32,6 +32,10 @@ help: ## list the commands
 demo: release ## run the page's statements on a server started for it (DSN="..." for another)
 	@$(BIN)/python -m psycoxide demo $(if $(DSN),"$(DSN)")
 
+.PHONY: demo-cluster
+demo-cluster: release ## show load balancing, a zone that fails and a node that joins
+	@$(BIN)/python -m psycoxide demo-cluster
+
 .PHONY: test
 test: build $(BUILD)/postgresql ## run the Rust and Python tests on a server of their own (ARGS="..." for pytest)
 	cargo test --workspace --exclude psycoxide-python --locked
