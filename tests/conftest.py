@@ -4,6 +4,7 @@ pytest_plugins = [
     "support.cluster",
     "support.hostile",
     "support.leaks",
+    "support.loops",
     "support.pgbouncer",
     "support.proxy",
     "support.server",

@@ -96,6 +96,10 @@ impl PGconn {
             return Err(self.failed_with(DOING, "the connection is closed"));
         }
         let flushed = self.shared.with(py, |connection| {
+            if !connection.pgconn.is_open() && connection.answers.is_outstanding() {
+                // The results tell.
+                return Ok((true, true));
+            }
             let flushed = connection.pgconn.flush()? && connection.pgconn.is_flushed();
             Ok((flushed, connection.answers.is_nonblocking()))
         });

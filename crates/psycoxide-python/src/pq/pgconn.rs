@@ -371,8 +371,10 @@ impl PGconn {
     /// Whether authentication used a password.
     #[getter]
     fn used_password(&self, py: Python<'_>) -> bool {
-        self.shared
-            .with(py, |connection| connection.pgconn.machine().used_password())
+        !self.shared.is_closed_by_user()
+            && self
+                .shared
+                .with(py, |connection| connection.pgconn.machine().used_password())
     }
 
     /// Whether a password was needed and not given.
