@@ -115,12 +115,14 @@ def run_pytest(
         log = Path(folder, "log")
         log.touch()
         environment = {name: v for name, v in os.environ.items() if not name.startswith("PG")}
-        paths = [str(ROOT / "tools"), environment.get("PYTHONPATH", "")]
+        paths = [folder, str(ROOT / "tools"), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         # The suite starts programs by the name `python`.
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         environment[LOG] = str(log)
+        # The suite's proxy would take uvloop if there is one, and does not start on it.
+        Path(folder, "uvloop.py").write_text("raise ImportError\n", "utf-8")
         # mypy imports nothing: it finds the package by this name in a folder.
         Path(folder, "psycopg").symlink_to(PACKAGE)
         environment["MYPYPATH"] = folder

@@ -129,7 +129,13 @@ class Error(Exception):
     @property
     def pgconn(self) -> PGconn | None:
         """The connection that could not be made, closed; `None` if one existed already."""
-        return self._pgconn
+        pgconn = self._pgconn
+        if pgconn is not None and type(pgconn).__name__ == "PGconn":
+            # Made when somebody asks for it: most never do.
+            from .errors import finish_pgconn
+
+            self._pgconn = pgconn = finish_pgconn(pgconn)
+        return pgconn
 
     @property
     def pgresult(self) -> PGresult | None:

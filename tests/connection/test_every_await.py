@@ -104,6 +104,7 @@ async def roll_back_prepared(conn: Any) -> None:
     if conn._tpc is not None:
         with contextlib.suppress(psycoxide.errors.UndefinedObject):
             await conn.tpc_rollback()
+    await conn.rollback()
     for xid in await conn.tpc_recover():
         if str(xid) == XID:
             await conn.tpc_rollback(xid)

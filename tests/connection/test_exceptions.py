@@ -169,3 +169,27 @@ def test_type_objects():
     assert NUMBER == NUMBER and NUMBER != STRING
     assert NUMBER != "23"
     assert repr(NUMBER) == "psycoxide.NUMBER"
+
+
+async def test_a_connection_that_could_not_be_made(twin):
+    """The exception says what was tried; nothing of it can be used, or is left open."""
+    with pytest.raises(twin.api.OperationalError) as raised:
+        await twin.connect(twin.dsn, dbname="no_such_database")
+    pgconn = raised.value.pgconn
+    assert raised.value.pgconn is pgconn
+    assert pgconn.db == b"no_such_database"
+    assert pgconn.status == twin.api.pq.ConnStatus.BAD
+    assert b"does not exist" in pgconn.error_message
+    with pytest.raises(twin.api.OperationalError):
+        pgconn.exec_(b"")
+
+
+async def test_the_last_error_of_a_connection(twin):
+    async with await twin.connect(autocommit=True) as conn:
+        assert conn.info.error_message == ""
+        with pytest.raises(twin.api.ProgrammingError) as raised:
+            await conn.execute("wrong")
+        assert conn.info.error_message == f"ERROR:  {raised.value}\n"
+        await conn.execute("SELECT 1")
+        assert conn.info.error_message == ""
+    assert conn.info.error_message == "connection pointer is NULL\n"

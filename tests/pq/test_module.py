@@ -74,6 +74,8 @@ class TestConninfo:
         ("ERREUR :  mauvais", "mauvais"),
         ("ОШИБКА:  плохо", "плохо"),
         ("错误:  坏", "坏"),
+        ("ERROR: one blank", "one blank"),
+        ("오류: 나쁨", "나쁨"),
         ("bad: very", "bad: very"),
         ("connection failed: FATAL:  bad", "connection failed: FATAL:  bad"),
         ("SSL: off\n", "SSL: off"),

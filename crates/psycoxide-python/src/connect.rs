@@ -42,6 +42,17 @@ impl Connector {
         Ok(PGconn::new(shared, self.options.clone()))
     }
 
+    /// The exception, with what was tried.
+    fn failed(&self, py: Python<'_>, error: Error) -> PyErr {
+        let pgconn = PGconn::not_made(self.options.clone(), &error);
+        let raised = error::connecting(py, error);
+        // It is the error that has to be told, with or without this.
+        let _ = raised
+            .value(py)
+            .setattr(pyo3::intern!(py, "_pgconn"), pgconn);
+        raised
+    }
+
     fn step(&self, resolved: Answer) -> Result<ConnectStep, Error> {
         let mut connect = self.connect.lock().unwrap_or_else(PoisonError::into_inner);
         connect.step(Instant::now(), resolved)
@@ -74,7 +85,7 @@ impl Connector {
     fn run(&self, py: Python<'_>) -> PyResult<PGconn> {
         let made = run(py, &self.connect)?
             .and_then(|pgconn| self.finish(*pgconn))
-            .map_err(|error| error::connecting(py, error));
+            .map_err(|error| self.failed(py, error));
         log::write(py);
         made
     }
@@ -98,7 +109,8 @@ impl Connector {
         let resolved = resolved.map(addresses).transpose()?;
         let step = self.step(resolved);
         log::write(py);
-        to_python(py, step, |pgconn| self.finish(*pgconn))
+        let step = step.map_err(|error| self.failed(py, error))?;
+        to_python(py, Ok(step), |pgconn| self.finish(*pgconn))
     }
 }
 

@@ -33,7 +33,7 @@ pub use classes::*;
 pub fn exception(py: Python<'_>, error: Error, shared: &Shared) -> PyErr {
     match error {
         Error::Machine(MachineError::Server(fields)) => {
-            server(py, PGresult::failure(fields, None), &encoding_name(shared))
+            of_result(py, PGresult::failure(fields, None), shared)
         }
         Error::Closed | Error::Machine(MachineError::Closed) => closed(shared),
         Error::Misuse(text) | Error::Machine(MachineError::Misuse(text)) => misuse(text),
@@ -205,6 +205,7 @@ pub fn conninfo(error: &psycoxide_conninfo::Error) -> PyErr {
 /// The exception for a result that is an error.
 #[cold]
 pub fn of_result(py: Python<'_>, result: PGresult, shared: &Shared) -> PyErr {
+    shared.note_error(&result.message());
     server(py, result, &encoding_name(shared))
 }
 
@@ -280,7 +281,7 @@ pub fn lost(shared: &Shared) -> PyErr {
 fn farewell(shared: &Shared) -> Option<PyErr> {
     match shared.take_farewell().and_then(machine_error)? {
         MachineError::Server(fields) => Some(Python::attach(|py| {
-            server(py, PGresult::failure(fields, None), &encoding_name(shared))
+            of_result(py, PGresult::failure(fields, None), shared)
         })),
         _ => None,
     }

@@ -46,6 +46,7 @@ pub fn submit<'py, O>(
 where
     O: PyOperation + 'static,
 {
+    shared.forget_errors();
     if shared.is_asynchronous() {
         let operation = AsyncOperation::new(shared.clone(), Box::new(operation));
         return Ok(Bound::new(py, operation)?.into_any());

@@ -20,6 +20,9 @@ use crate::fork;
 use crate::pq::tracing::TraceFile;
 use crate::turn::Turn;
 
+/// How much of the errors of a command is kept.
+const MOST_NOTED: usize = 64 * 1024;
+
 /// What the Python objects of one connection share.
 #[derive(Debug)]
 pub struct Shared {
@@ -46,6 +49,9 @@ pub struct Shared {
     /// Why the connection was lost, if that came to light while nothing was running: the next
     /// operation tells.
     farewell: Mutex<Option<Error>>,
+    /// The errors of the last command, for `error_message`, and whether there are any.
+    noted: Mutex<Vec<u8>>,
+    has_noted: AtomicBool,
     fd: AtomicI32,
     transaction_status: AtomicU8,
     pipeline_status: AtomicU8,
@@ -98,6 +104,8 @@ impl Shared {
             closed_by_user: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             farewell: Mutex::default(),
+            noted: Mutex::default(),
+            has_noted: AtomicBool::new(false),
             fd: AtomicI32::new(-1),
             transaction_status: AtomicU8::new(0),
             pipeline_status: AtomicU8::new(0),
@@ -245,6 +253,33 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// Notes an error for `error_message`, after those of the same command.
+    pub fn note_error(&self, text: &[u8]) {
+        let mut noted = self.lock_noted();
+        noted.extend_from_slice(text);
+        // A loop that goes on asking must not fill the memory.
+        noted.truncate(MOST_NOTED);
+        self.has_noted.store(true, Ordering::Release);
+    }
+
+    /// Forgets the errors noted: a new command begins.
+    #[inline]
+    pub fn forget_errors(&self) {
+        if self.has_noted.load(Ordering::Acquire) {
+            *self.lock_noted() = Vec::new();
+            self.has_noted.store(false, Ordering::Release);
+        }
+    }
+
+    /// The errors noted.
+    pub fn noted_errors(&self) -> Vec<u8> {
+        self.lock_noted().clone()
+    }
+
+    fn lock_noted(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes in good order, on behalf of the user.

@@ -38,7 +38,7 @@ class AsyncPipeline(BasePipeline):
         await self._conn._sync_pipeline()
 
     async def __aenter__(self: Self) -> Self:
-        if self._level:
+        if self.level:
             await self._conn._settle_pipeline()
         else:
             await self._conn._enter_pipeline()

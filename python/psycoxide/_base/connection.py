@@ -11,6 +11,7 @@ from .._enums import IsolationLevel
 from .._generic import Generic, Row
 from .._tpc import Xid
 from ..pq._enums import TransactionStatus
+from .descriptors import core_property
 from .info import ConnectionInfo
 from .notify import Listening, Notify
 
@@ -62,6 +63,10 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
     _pipeline: BasePipeline | None = None
     #: How many transaction blocks were entered since the connection was outside of any.
     _savepoints: int = 0
+
+    if not TYPE_CHECKING:
+        prepare_threshold = core_property(_core.ConnectionBase, "prepare_threshold")
+        prepared_max = core_property(_core.ConnectionBase, "prepared_max")
 
     def __init__(self, pgconn: PGconn):
         self._init(pgconn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _core
 from .._generic import ConnectionType, Generic, Row
+from .descriptors import core_property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ class BaseCursor(_core.CursorBase, Generic[ConnectionType, Row]):
         def _fetchone(self) -> Row | None: ...
         def _fetchmany(self, size: int) -> list[Row]: ...
         def _fetchall(self) -> list[Row]: ...
+
+        def __init__(self, connection: Any, *, row_factory: Any = None) -> None: ...
+
+    else:
+        __init__ = _core.CursorBase._initialise
+        row_factory = core_property(_core.CursorBase, "row_factory")
 
     def __repr__(self) -> str:
         from ..pq.misc import connection_summary

@@ -141,7 +141,8 @@ class ConnectionInfo:
     @property
     def error_message(self) -> str:
         """The last error of the connection, empty if there was none."""
-        return self.pgconn.get_error_message()
+        message: bytes = self.pgconn.error_message
+        return message.decode(self.pgconn._session().encoding or "utf-8", "replace")
 
     @property
     def timezone(self) -> tzinfo:

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..pq import PipelineStatus
+    from ..pq import PGconn, PipelineStatus
     from .connection import BaseConnection
 
 
@@ -27,7 +27,7 @@ class BasePipeline:
     def __init__(self, conn: BaseConnection[Any], _no_lock: bool = False):
         self._conn = conn
         #: How many blocks of this pipeline were entered and not left yet.
-        self._level = 0
+        self.level = 0
 
     def __repr__(self) -> str:
         from ..pq.misc import connection_summary
@@ -36,6 +36,11 @@ class BasePipeline:
         cls = f"{_module_name()}.{type(self).__qualname__}"
         summary = connection_summary(self._conn.pgconn)
         return f"<{cls} {summary} at 0x{id(self):x}>"
+
+    @property
+    def pgconn(self) -> PGconn:
+        """The connection, at the level of libpq's interface."""
+        return self._conn.pgconn
 
     @property
     def status(self) -> PipelineStatus:
@@ -52,15 +57,20 @@ class BasePipeline:
         """As long as the list of queries whose results have not come in yet."""
         return range(self._conn._pipeline_pending())
 
+    @property
+    def command_queue(self) -> range:
+        """As long as the list of commands that the core has not taken yet: empty."""
+        return range(0)
+
     def _entered(self) -> None:
         """Note that a block has begun."""
-        self._level += 1
+        self.level += 1
         self._conn._pipeline = self
 
     def _leaving(self) -> bool:
         """Note that a block ends; whether it is the outermost."""
-        self._level -= 1
-        if self._level > 0:
+        self.level -= 1
+        if self.level > 0:
             return False
         self._conn._pipeline = None
         return True

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..pq import PGconn
     from .connection import BaseConnection
 
 
@@ -83,6 +84,11 @@ class BaseTransaction:
         if self.status is self.Status.NON_STARTED and not self._name:
             return None
         return self._name
+
+    @property
+    def pgconn(self) -> PGconn:
+        """The connection, at the level of libpq's interface."""
+        return self._conn.pgconn
 
     def __repr__(self) -> str:
         from ..pq.misc import connection_summary

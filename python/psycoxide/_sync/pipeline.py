@@ -39,7 +39,7 @@ class Pipeline(BasePipeline):
         self._conn._sync_pipeline()
 
     def __enter__(self: Self) -> Self:
-        if self._level:
+        if self.level:
             self._conn._settle_pipeline()
         else:
             self._conn._enter_pipeline()

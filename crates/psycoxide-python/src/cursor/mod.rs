@@ -144,8 +144,9 @@ impl CursorBase {
         CursorBase::default()
     }
 
+    /// What the classes have as `__init__`: as a slot it could not show its signature.
     #[pyo3(signature = (connection, *, row_factory=None))]
-    fn __init__(
+    fn _initialise(
         slf: &Bound<'_, Self>,
         connection: &Bound<'_, ConnectionBase>,
         row_factory: Option<Bound<'_, PyAny>>,

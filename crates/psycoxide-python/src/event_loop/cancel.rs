@@ -3,8 +3,8 @@
 //! The request travels on a connection of its own, which the loop watches as it does any socket. The
 //! turn is not passed on before the server has taken the request: it might meet the next query.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
 
 use psycoxide_client::operations::cancel::Cancel;
 use psycoxide_client::operations::{Step, Wait};
@@ -20,7 +20,7 @@ pub(super) struct Cancelling {
     exception: Py<PyAny>,
     request: Option<Py<AsyncCancel>>,
     timer: Py<PyAny>,
-    end: Instant,
+    nudge: Py<Nudge>,
 }
 
 impl Cancelling {
@@ -33,9 +33,11 @@ impl Cancelling {
     ) -> PyResult<Cancelling> {
         let nudge = Nudge {
             shared: shared.weak(),
+            over: AtomicBool::new(false),
         };
-        let patience = CANCEL_PATIENCE.as_secs_f64();
-        let timer = event_loop.call_method1(py, "call_later", (patience, nudge))?;
+        let nudge = Py::new(py, nudge)?;
+        let patience = (CANCEL_PATIENCE.as_secs_f64(), nudge.clone_ref(py));
+        let timer = event_loop.call_method1(py, "call_later", patience)?;
         let request = shared.cancel_target().map(|target| AsyncCancel {
             shared: shared.weak(),
             event_loop,
@@ -52,7 +54,7 @@ impl Cancelling {
             exception,
             request: request.map(Bound::unbind),
             timer,
-            end: Instant::now() + CANCEL_PATIENCE,
+            nudge,
         })
     }
 
@@ -64,7 +66,7 @@ impl Cancelling {
 
     /// Whether the patience is at its end.
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.end
+        self.nudge.get().over.load(Ordering::Acquire)
     }
 
     /// Takes everything off the loop: what cancelled the operation.
@@ -162,11 +164,13 @@ impl AsyncCancel {
 #[pyclass(frozen, module = "psycoxide._core")]
 struct Nudge {
     shared: Weak<Shared>,
+    over: AtomicBool,
 }
 
 #[pymethods]
 impl Nudge {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        self.over.store(true, Ordering::Release);
         nudge(py, &self.shared)
     }
 }

@@ -160,12 +160,21 @@ impl PGconn {
                         .with(py, |connection| connection.statements.set_mode(mode));
                 }
             }
-            Err(error) => {
-                self.lacks_password
-                    .store(is_no_password(&error), Ordering::Release);
-                self.note_error((error::why_not_connected(&error) + "\n").as_bytes());
-            }
+            Err(error) => self.note_failure(&error),
         }
+    }
+
+    /// A connection that could not be made.
+    pub fn not_made(options: Arc<ConnectOptions>, error: &Error) -> PGconn {
+        let pgconn = PGconn::unconnected(Some(options));
+        pgconn.note_failure(error);
+        pgconn
+    }
+
+    fn note_failure(&self, error: &Error) {
+        self.lacks_password
+            .store(is_no_password(error), Ordering::Release);
+        self.note_error((error::why_not_connected(error) + "\n").as_bytes());
     }
 
     /// Closes, to connect again.

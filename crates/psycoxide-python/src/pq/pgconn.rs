@@ -4,7 +4,7 @@
 //! <https://www.postgresql.org/docs/current/libpq-status.html>
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use psycoxide_client::{ConnectOptions, Connection, Error, PgConn, Place};
 use pyo3::prelude::*;
@@ -24,9 +24,6 @@ use crate::error;
 use crate::event_loop;
 use crate::shared::Shared;
 
-/// How much of the errors of a command is kept.
-const MOST_NOTED: usize = 64 * 1024;
-
 /// A connection.
 #[pyclass(subclass, frozen, weakref, dict, module = "psycoxide.pq")]
 #[derive(Debug)]
@@ -36,8 +33,6 @@ pub struct PGconn {
     pub(super) options: Option<Arc<ConnectOptions>>,
     /// The attempt to connect, between `connect_start()` and the last `connect_poll()`.
     pub(super) attempt: Mutex<Option<Attempt>>,
-    /// The last error of the connection, for `error_message`.
-    last_error: Mutex<Vec<u8>>,
     /// Connecting has failed because there was no password.
     pub(super) lacks_password: AtomicBool,
 }
@@ -49,7 +44,6 @@ impl PGconn {
             shared,
             options: Some(options),
             attempt: Mutex::default(),
-            last_error: Mutex::default(),
             lacks_password: AtomicBool::new(false),
         }
     }
@@ -60,7 +54,6 @@ impl PGconn {
             shared: Shared::new(Connection::new(PgConn::unconnected()), false),
             options,
             attempt: Mutex::default(),
-            last_error: Mutex::default(),
             lacks_password: AtomicBool::new(false),
         }
     }
@@ -78,23 +71,12 @@ impl PGconn {
 
     /// Notes an error for `error_message`, after those of the same command.
     pub(super) fn note_error(&self, text: &[u8]) {
-        let mut noted = self.lock_error();
-        noted.extend_from_slice(text);
-        // A loop that goes on asking must not fill the memory.
-        if noted.len() > MOST_NOTED {
-            noted.truncate(MOST_NOTED);
-        }
+        self.shared.note_error(text);
     }
 
     /// Forgets the errors noted: a new command begins.
     pub(super) fn forget_errors(&self) {
-        self.lock_error().clear();
-    }
-
-    fn lock_error(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.forget_errors();
     }
 
     /// Notes an error of libpq's verbs, and makes the exception.
@@ -122,7 +104,7 @@ impl PGconn {
 
     /// The errors noted.
     pub(super) fn errors(&self) -> Vec<u8> {
-        self.lock_error().clone()
+        self.shared.noted_errors()
     }
 
     /// The codec of the connection's texts.
@@ -405,7 +387,7 @@ impl PGconn {
             // libpq's words for it.
             return PyBytes::new(py, b"connection pointer is NULL\n");
         }
-        PyBytes::new(py, &self.lock_error())
+        PyBytes::new(py, &self.shared.noted_errors())
     }
 
     /// The text of the last error without its severity, `str`.
