@@ -211,8 +211,8 @@ _NodeNumbers: TypeAlias = tuple[
 ]
 
 def known_clusters() -> list[ClusterHandle]: ...
-
 def forget_clusters() -> None: ...
+
 @final
 class ClusterFinder:
     def __new__(cls, parameters: Mapping[str, ConnParam]) -> Self: ...
