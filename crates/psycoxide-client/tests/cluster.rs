@@ -567,3 +567,84 @@ fn a_cluster_can_be_found_without_connecting_to_it() {
         assert_eq!(cluster.nodes(Instant::now()).len(), 1);
     }
 }
+
+#[test]
+fn another_cluster_in_the_place_of_the_first() {
+    let (old, new) = (node(1), node(1));
+    // An address that went to somebody else, while the rest is still there: not asked again.
+    let lists = [
+        listing("u-old", &local(&[&old])),
+        listing("u-new", &local(&[&new])),
+        listing("u-new", &local(&[&new])),
+    ];
+    let ask = |list: &Vec<u8>| {
+        Script::new()
+            .startup()
+            .expect(b'Q')
+            .send(list.clone())
+            .close()
+    };
+    let contact = Server::start(lists.iter().map(ask).collect());
+    let options = balanced(&contact, "");
+    let mut first = connect(&options).unwrap();
+    let cluster = cluster_of(&first);
+    first.close();
+    old.finish();
+    let ticket = cluster.request_refresh(Reason::Asked, Instant::now());
+    assert!(wait_refreshed(&cluster, ticket, Duration::from_secs(15)));
+    let known = || {
+        REGISTRY
+            .clusters()
+            .iter()
+            .any(|it| Arc::ptr_eq(it, &cluster))
+    };
+    let end = Instant::now() + Duration::from_secs(15);
+    while known() {
+        assert!(Instant::now() < end, "it is not forgotten");
+        std::thread::yield_now();
+    }
+    let mut second = connect(&options).unwrap();
+    assert_eq!(second.place().port, new.address().port());
+    second.close();
+    new.finish();
+    contact.finish();
+}
+
+#[test]
+fn the_kind_of_server_that_is_wanted_is_found_among_the_nodes() {
+    let telling = |is_standby: bool, connections: usize| {
+        let on = |yes| if yes { "on" } else { "off" };
+        let answer = [
+            backend::authentication_ok(),
+            backend::parameter_status("in_hot_standby", on(is_standby)),
+            backend::parameter_status("default_transaction_read_only", "off"),
+            ready(b'I'),
+        ];
+        let script = || {
+            let script = Script::new().expect_packet(3 << 16);
+            script.send(answer.concat()).expect_close()
+        };
+        Server::start((0..connections).map(|_| script()).collect())
+    };
+    for (attrs, standbys, expected) in [
+        ("read-write", [true, false], Some(1)),
+        ("primary", [true, false], Some(1)),
+        ("standby", [true, false], Some(0)),
+        ("prefer-standby", [false, true], Some(1)),
+        ("prefer-standby", [false, false], Some(2)),
+        ("standby", [false, false], None),
+    ] {
+        let nodes = standbys.map(|is_standby| telling(is_standby, 2));
+        let universe = format!("u-{attrs}-{standbys:?}");
+        let contact = contact(listing(&universe, &local(&[&nodes[0], &nodes[1]])));
+        let more = format!("target_session_attrs={attrs} yb_bootstrap_fallback=false");
+        let found = connect(&balanced(&contact, &more))
+            .ok()
+            .map(|it| it.place().port);
+        let ports = nodes.each_ref().map(|node| node.address().port());
+        match expected {
+            Some(2) => assert!(ports.contains(&found.unwrap()), "{attrs}"),
+            expected => assert_eq!(found, expected.map(|index| ports[index]), "{attrs}"),
+        }
+    }
+}

@@ -113,6 +113,13 @@ impl Entry {
         self.with(|state| state.wakers.add(Topic::Refresh, waker));
     }
 
+    pub(crate) fn leads_to(&self, cluster: &Arc<Cluster>) -> bool {
+        self.with(|state| match &state.phase {
+            Phase::Ready(known) => Arc::ptr_eq(known, cluster),
+            _ => false,
+        })
+    }
+
     pub(crate) fn reset(&self) {
         self.with(|state| {
             state.phase = Phase::Idle;

@@ -150,6 +150,20 @@ impl Registry {
         entries.iter().for_each(|entry| entry.reset());
     }
 
+    /// Forgets one cluster: another one has taken its place. Whoever connects next asks the
+    /// configured hosts.
+    pub fn forget(&self, cluster: &Arc<Cluster>) {
+        let mut state = self.state.lock((self.process)(), RegistryState::default);
+        state.clusters.retain(|known| !Arc::ptr_eq(known, cluster));
+        let entries: Vec<Arc<Entry>> = state.entries.values().cloned().collect();
+        drop(state);
+        let leads_there = |entry: &&Arc<Entry>| entry.leads_to(cluster);
+        entries
+            .iter()
+            .filter(leads_there)
+            .for_each(|entry| entry.reset());
+    }
+
     /// The cluster that is the same, or a new one. Both steps under one lock, so that two callers
     /// who found the same new cluster by different hosts do not make two of it.
     fn find_or_insert<E>(

@@ -13,7 +13,8 @@ use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use psycoxide_cluster::{
-    Cluster, Fault, MergeReport, Random, RefreshTicket, RefreshTurn, Snapshot, Topic,
+    Cluster, ClusterKey, Fault, MergeReport, Random, RefreshTicket, RefreshTurn, ServerRow,
+    Snapshot, Topic,
 };
 use psycoxide_transport::resolve::resolve_within;
 
@@ -270,7 +271,7 @@ impl Worker {
                 task.is_busy.store(true, Ordering::Release);
                 let done = if is_due(refresh) {
                     let turn = cluster.begin_refresh(now);
-                    turn.map(|turn| self.refresh(&task.options(), turn))
+                    turn.map(|turn| self.refresh(&task.options(), &cluster, turn))
                         .is_some()
                 } else {
                     self.probe(&task.options(), &cluster, now)
@@ -296,7 +297,12 @@ impl Worker {
     }
 
     /// Fetches the list: over the connection that is open, else from whoever gives it.
-    fn refresh(&mut self, options: &Arc<ConnectOptions>, turn: RefreshTurn) {
+    fn refresh(
+        &mut self,
+        options: &Arc<ConnectOptions>,
+        cluster: &Arc<Cluster>,
+        turn: RefreshTurn,
+    ) {
         let Some(wanted) = &options.cluster else {
             return;
         };
@@ -320,11 +326,16 @@ impl Worker {
                 ),
             }
         }
-        let mut last = None;
+        let (mut last, mut is_replaced) = (None, false);
         for target in turn.targets(&wanted.search, &mut self.random) {
             let host = wanted.host(&target.endpoint, &options.hosts);
             let mut fetch = FetchServers::at(options, host, Instant::now(), limit);
             let error = match run(&mut fetch) {
+                // An address that went to somebody else: the others are still ours, maybe.
+                Ok(Servers::Listed(rows, _)) if is_of_another(cluster, &rows) => {
+                    is_replaced = target.node.is_none();
+                    Error::Misuse("it belongs to another cluster")
+                }
                 Ok(Servers::Listed(rows, control)) => {
                     let peer = control.as_ref().and_then(|control| control.place().address);
                     let contact = target.node.is_none().then(|| target.endpoint.clone());
@@ -356,6 +367,13 @@ impl Worker {
             }
         }
         turn.fail(Instant::now(), &mut self.random);
+        if is_replaced {
+            let text = "the configured hosts lead to another cluster now, and no node of the old \
+                        one is left: it is forgotten";
+            note(Level::Warning, text.to_owned());
+            REGISTRY.forget(cluster);
+            return;
+        }
         let reason = last.map_or_else(String::new, |error| format!(": {error}"));
         self.failed(&format!("no node gives the list of nodes{reason}"));
     }
@@ -420,6 +438,15 @@ impl Worker {
         }
         true
     }
+}
+
+/// Whether a list is of a cluster with another identity.
+fn is_of_another(cluster: &Cluster, rows: &[ServerRow]) -> bool {
+    let Some(ClusterKey::Universe(ours)) = cluster.key() else {
+        return false;
+    };
+    let mut told = rows.iter().filter_map(|row| row.universe_uuid.as_deref());
+    told.next().is_some_and(|theirs| theirs.trim() != &*ours)
 }
 
 /// Runs an operation to its end, in this thread.

@@ -144,3 +144,56 @@ fn topology_key(key: &topology::TopologyKey) -> policy::TopologyKey {
         priority: key.priority,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use psycoxide_conninfo::environment::Fixed;
+    use psycoxide_conninfo::{Parameters, Profile, resolve};
+
+    use super::*;
+    use crate::options::ConnectOptions;
+
+    fn options(text: &str) -> ConnectOptions {
+        let parameters = Parameters::parse(text).unwrap();
+        let config = resolve(&parameters, &Fixed::default(), Profile::Yugabyte).unwrap();
+        ConnectOptions::new(&config).unwrap()
+    }
+
+    fn host(options: &ConnectOptions, name: &str, port: u16) -> HostOptions {
+        let cluster = options.cluster.as_ref().unwrap();
+        cluster.host(&Endpoint::new(name, port), &options.hosts)
+    }
+
+    #[test]
+    fn what_belongs_to_a_configured_host_stays_there() {
+        let options = options("host=db.example hostaddr=10.0.0.1 port=5433 load_balance=true");
+        let known = host(&options, "10.0.0.1", 5433);
+        assert_eq!(known.name, "db.example");
+        assert_eq!(known.address, HostAddress::Ip([10, 0, 0, 1].into()));
+        // Another port, or another address, is another server.
+        assert_eq!(host(&options, "10.0.0.1", 5434).name, "10.0.0.1");
+        let other = host(&options, "db2.example", 5433);
+        assert_eq!(other.address, HostAddress::Name("db2.example".to_owned()));
+        assert_eq!(other.tls_name, None);
+    }
+
+    #[test]
+    fn certificates_may_be_for_the_contact() {
+        let options = options("host=db.example load_balance=true yb_tls_host=contact");
+        let node = host(&options, "10.0.0.7", 5433);
+        assert_eq!(node.tls_name.as_deref(), Some("db.example"));
+        assert_eq!(host(&options, "DB.example", 5433).tls_name, None);
+    }
+
+    #[test]
+    fn it_is_off_unless_it_is_asked_for() {
+        assert!(options("host=a").cluster.is_none());
+        assert!(options("host=a load_balance=false").cluster.is_none());
+        assert!(
+            options("host=a load_balance_hosts=random")
+                .cluster
+                .is_none()
+        );
+        assert!(options("host=a load_balance_hosts=true").cluster.is_some());
+    }
+}

@@ -144,7 +144,12 @@ impl Balanced {
                     let fault = fault_of(&error);
                     let text = format!("node {}: {error}", attempt.info().private);
                     note(Level::Debug, text);
-                    attempt.failed(fault, now, &mut self.random);
+                    // A server of another kind is well; others may want just that.
+                    let blame = match is_of_another_kind(&error) {
+                        true => Fault::Client,
+                        false => fault,
+                    };
+                    attempt.failed(blame, now, &mut self.random);
                     self.go_on(error, fault)
                 }
             },
@@ -328,6 +333,17 @@ impl Balanced {
         let bell = self.bell.as_ref().ok_or(Error::Closed)?;
         let fd = bell.as_fd().as_raw_fd();
         Ok(ConnectStep::Io(fd, READABLE, Some(until)))
+    }
+}
+
+/// Whether a server was reached that `target_session_attrs` does not want.
+fn is_of_another_kind(error: &Error) -> bool {
+    match error {
+        Error::SessionAttrs { .. } => true,
+        Error::Connect(attempts) => attempts
+            .last()
+            .is_some_and(|attempt| is_of_another_kind(&attempt.error)),
+        _ => false,
     }
 }
 
