@@ -86,7 +86,7 @@ class _Psycopg(ModuleType):
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         # Frameworks copy a driver's names out of it, as SQLAlchemy does for asyncio.
-        own = ModuleType.__dict__["__dict__"].__get__(self)
+        own = vars(ModuleType)["__dict__"].__get__(self)
         return {**sys.modules["psycoxide"].__dict__, **own}
 
     def __getattr__(self, name: str) -> Any:

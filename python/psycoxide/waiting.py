@@ -67,9 +67,7 @@ class _Time:
         return left if self._interval is None else min(left, self._interval)
 
 
-def _run(
-    gen: PQGen[RV], fileno: int, interval: float, timeout: float | None, poll: Poll
-) -> RV:
+def _run(gen: PQGen[RV], fileno: int, interval: float, timeout: float | None, poll: Poll) -> RV:
     time = _Time(interval, timeout)
     try:
         wait = next(gen)
@@ -158,9 +156,7 @@ def _poll_epoll(fileno: int, wait: Wait, seconds: float | None) -> Ready:
     )
 
 
-def wait(
-    gen: PQGen[RV], fileno: int, interval: float = 0.0, timeout: float | None = None
-) -> RV:
+def wait(gen: PQGen[RV], fileno: int, interval: float = 0.0, timeout: float | None = None) -> RV:
     """Run a generator, waiting in the best way there is."""
     replaced = select.select.__module__ != "select"
     function = wait_select if replaced or not hasattr(select, "poll") else wait_poll

@@ -102,9 +102,14 @@ def yugabyte() -> Iterator[str]:
                         client.recv(4096)
                         version = b"server_version\x0015.2-YB-2025.2.0.0-b0\0"
                         client.sendall(
-                            b"R" + struct.pack("!ii", 8, 0)
-                            + b"S" + struct.pack("!i", 4 + len(version)) + version
-                            + b"Z" + struct.pack("!i", 5) + b"I"
+                            b"R"
+                            + struct.pack("!ii", 8, 0)
+                            + b"S"
+                            + struct.pack("!i", 4 + len(version))
+                            + version
+                            + b"Z"
+                            + struct.pack("!i", 5)
+                            + b"I"
                         )
                         while client.recv(4096):
                             pass

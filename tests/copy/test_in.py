@@ -54,7 +54,9 @@ async def test_rows_of_an_asynchronous_iterator(sample, twin):
     async with await sample.connect() as conn:
         cur = conn.cursor()
         async with cur.copy(TEXT) as copy:
-            await copy.write_rows(produce() if twin.is_async else ((n, "x", None) for n in range(5000)))
+            await copy.write_rows(
+                produce() if twin.is_async else ((n, "x", None) for n in range(5000))
+            )
         assert cur.rowcount == 5000
 
 
@@ -131,7 +133,9 @@ async def test_parameters_of_the_statement(sample, twin):
     async with await sample.connect() as conn:
         cur = conn.cursor()
         statement = sql.SQL("COPY {} (id, name) FROM STDIN (DELIMITER %(d)s, NULL %(n)s)")
-        async with cur.copy(statement.format(sql.Identifier("sample")), {"d": "|", "n": "'%'"}) as copy:
+        async with cur.copy(
+            statement.format(sql.Identifier("sample")), {"d": "|", "n": "'%'"}
+        ) as copy:
             await copy.write(b"1|'%'\n")
         assert await sample.rows(conn) == [(1, None, None)]
 
@@ -142,7 +146,9 @@ async def test_a_row_that_cannot_be_encoded(sample, twin, statement):
         cur = conn.cursor()
         with pytest.raises(psycoxide.ProgrammingError, match=r"row 1001 of the COPY, column 2"):
             async with cur.copy(statement) as copy:
-                await copy.write_rows((n, object() if n == 1000 else "x", None) for n in range(5000))
+                await copy.write_rows(
+                    (n, object() if n == 1000 else "x", None) for n in range(5000)
+                )
         assert conn.info.transaction_status.name == "INERROR"
         await conn.rollback()
         assert await sample.rows(conn) == []

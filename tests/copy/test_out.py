@@ -44,7 +44,7 @@ async def test_rows(twin, options):
             copy.set_types(["int4", "text"])
             lists = [rows async for rows in copy.rows(size=999)]
         assert [len(rows) for rows in lists] == [999] * 5 + [5]
-        assert sum(lists, []) == expected
+        assert [row for rows in lists for row in rows] == expected
 
 
 async def test_rows_without_types(twin):
@@ -117,7 +117,9 @@ async def test_an_error_in_the_middle(twin):
         cur = conn.cursor()
         got = []
         with pytest.raises(errors.DivisionByZero):
-            async with cur.copy("COPY (SELECT 1 / (3 - n) FROM generate_series(1, 5) n) TO STDOUT") as copy:
+            async with cur.copy(
+                "COPY (SELECT 1 / (3 - n) FROM generate_series(1, 5) n) TO STDOUT"
+            ) as copy:
                 async for row in copy.rows():
                     got.append(row)
         assert got == [("0",), ("1",)]
@@ -131,7 +133,7 @@ async def test_an_exception_cancels(twin):
         with pytest.raises(ZeroDivisionError):
             async with cur.copy(SERIES.format(100_000_000, "")) as copy:
                 await copy.read()
-                1 / 0
+                raise ZeroDivisionError
         assert conn.info.transaction_status.name == "INERROR"
         await conn.rollback()
         cur = await conn.execute("SELECT 1")
@@ -151,7 +153,9 @@ async def test_progress(twin):
     told = []
     async with await twin.connect() as conn:
         cur = conn.cursor()
-        async with cur.copy(SERIES.format(100_000, ""), progress=lambda *counts: told.append(counts)) as copy:
+        async with cur.copy(
+            SERIES.format(100_000, ""), progress=lambda *counts: told.append(counts)
+        ) as copy:
             size = sum([len(data) async for data in copy])
         assert told[-1] == (size, 100_000)
         assert told == sorted(told)

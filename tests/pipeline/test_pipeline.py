@@ -88,9 +88,7 @@ async def test_the_end_of_the_block_raises_the_first_error(twin: Any) -> None:
         await conn.rollback()
 
 
-async def test_an_exception_goes_before_errors(
-    twin: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_exception_goes_before_errors(twin: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "psycopg")
     async with await twin.connect(autocommit=True) as conn:
         with pytest.raises(KeyError):

@@ -15,6 +15,10 @@ from .transaction import AsyncTransaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    # unasync: insert
+    # import _thread
+    #
+    # unasync: end
     import asyncio
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from types import TracebackType
@@ -388,9 +392,7 @@ class AsyncConnection(BaseConnection[Row]):
             await self.pgconn._command(b"ROLLBACK")
         return found
 
-    async def wait(
-        self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None
-    ) -> RV:
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run a generator which yields what it waits for, on the connection's socket.
 
         :param gen: a generator of :mod:`psycoxide.generators`, or one like them.
@@ -410,7 +412,8 @@ class AsyncConnection(BaseConnection[Row]):
 
         if self._lock is None:
             self._lock = asyncio.Lock()
-        return self._lock
+        lock: asyncio.Lock = self._lock
+        return lock
 
     # unasync: end
     # unasync: insert
@@ -421,7 +424,8 @@ class AsyncConnection(BaseConnection[Row]):
     #
     #     if self._lock is None:
     #         self._lock = _thread.allocate_lock()
-    #     return self._lock
+    #     lock: _thread.LockType = self._lock
+    #     return lock
     #
     # unasync: end
     # unasync: remove

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .._base import copy as base
-
 from . import waiting
 
 TYPE_CHECKING = False
@@ -15,13 +14,15 @@ if TYPE_CHECKING:
     # unasync: insert
     # import queue
     # import threading
+    # from typing import IO
+    #
     # unasync: end
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
     from types import TracebackType
-    from typing import IO, Any, TypeVar
+    from typing import Any, TypeVar
 
-    from ..abc import Buffer, Params, Query
-    from .connection import AsyncConnection
+    from ..abc import Buffer
+    from .connection import AsyncConnection  # noqa: F401 (named in a string)
     from .cursor import AsyncCursor
 
     Self = TypeVar("Self", bound="AsyncCopy")
@@ -178,7 +179,9 @@ class AsyncCopy(base.BaseCopy["AsyncConnection[Any]"]):
         if self._add_row(row):
             await self._flush()
 
-    async def write_rows(self, rows: Iterable[Sequence[Any]] | AsyncIterable[Sequence[Any]]) -> None:
+    async def write_rows(
+        self, rows: Iterable[Sequence[Any]] | AsyncIterable[Sequence[Any]]
+    ) -> None:
         """Write many rows; faster than :meth:`write_row` for each.
 
         :param rows: the rows, taken as they are needed: memory does not grow with their number.
@@ -257,9 +260,10 @@ class AsyncCopyContext(base.BaseCopyContext):
         self._check()
         await self._cursor._copy_begin(self._statement, self._params)
         try:
-            self._copy = AsyncCopy(self._cursor, writer=self._writer)
-            self._copy._set_progress(self._progress)
-            return await self._copy.__aenter__()
+            copy = AsyncCopy(self._cursor, writer=self._writer)
+            self._copy = copy
+            copy._set_progress(self._progress)
+            return await copy.__aenter__()
         except BaseException:
             self._cursor._copy_release()
             raise
@@ -366,6 +370,8 @@ class AsyncQueuedLibpqWriter(AsyncLibpqWriter):
         await super().finish(exc)
         if self._worker_error is not None:
             raise self._worker_error
+
+
 # unasync: end
 # unasync: insert
 # class QueuedLibpqWriter(LibpqWriter):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from .. import _core
 from .. import _errors_base as e
+from .._generic import ConnectionType, Generic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
-    from .._generic import Generic
-    from ..abc import Buffer
-
     F = TypeVar("F", bound=Callable[..., Any])
-else:
-    from .._generic import ConnectionType, Generic
 
 #: How many bytes may still come from the server, when a block is left early, before the COPY is
 #: cancelled instead of being read to its end.

@@ -16,6 +16,8 @@ from .transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _thread
+
     import asyncio
     from collections.abc import Generator, Awaitable, Callable
     from types import TracebackType
@@ -384,9 +386,7 @@ class Connection(BaseConnection[Row]):
             self.pgconn._command(b"ROLLBACK")
         return found
 
-    def wait(
-        self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None
-    ) -> RV:
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run a generator which yields what it waits for, on the connection's socket.
 
         :param gen: a generator of :mod:`psycoxide.generators`, or one like them.
@@ -405,7 +405,8 @@ class Connection(BaseConnection[Row]):
 
         if self._lock is None:
             self._lock = _thread.allocate_lock()
-        return self._lock
+        lock: _thread.LockType = self._lock
+        return lock
 
 
     def set_autocommit(self, value: bool) -> None:

@@ -4,19 +4,20 @@
 from __future__ import annotations
 
 from .._base import copy as base
-
 from . import waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import queue
     import threading
-    from collections.abc import Iterable, Iterator, Callable, Iterable, Sequence
-    from types import TracebackType
-    from typing import IO, Any, TypeVar
+    from typing import IO
 
-    from ..abc import Buffer, Params, Query
-    from .connection import Connection
+    from collections.abc import Iterable, Iterator, Iterable, Sequence
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    from ..abc import Buffer
+    from .connection import Connection  # noqa: F401 (named in a string)
     from .cursor import Cursor
 
     Self = TypeVar("Self", bound="Copy")
@@ -156,7 +157,9 @@ class Copy(base.BaseCopy["Connection[Any]"]):
         if self._add_row(row):
             self._flush()
 
-    def write_rows(self, rows: Iterable[Sequence[Any]] | Iterable[Sequence[Any]]) -> None:
+    def write_rows(
+        self, rows: Iterable[Sequence[Any]] | Iterable[Sequence[Any]]
+    ) -> None:
         """Write many rows; faster than :meth:`write_row` for each.
 
         :param rows: the rows, taken as they are needed: memory does not grow with their number.
@@ -229,9 +232,10 @@ class CopyContext(base.BaseCopyContext):
         self._check()
         self._cursor._copy_begin(self._statement, self._params)
         try:
-            self._copy = Copy(self._cursor, writer=self._writer)
-            self._copy._set_progress(self._progress)
-            return self._copy.__enter__()
+            copy = Copy(self._cursor, writer=self._writer)
+            self._copy = copy
+            copy._set_progress(self._progress)
+            return copy.__enter__()
         except BaseException:
             self._cursor._copy_release()
             raise
