@@ -79,10 +79,9 @@ impl PGcancel {
             .clone();
         let target = target
             .ok_or_else(|| OperationalError::new_err("cancel failed: no cancel object supplied"))?;
-        driver::cancel(py, &target, PATIENCE, false)?
-            .map_err(|error| {
-                OperationalError::new_err(format!("cancel failed: {}", error::verb(&error)))
-            })
+        driver::cancel(py, &target, PATIENCE, false)?.map_err(|error| {
+            OperationalError::new_err(format!("cancel failed: {}", error::verb(&error)))
+        })
     }
 }
 
