@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import itertools
 import random
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,14 @@ PARAMS10 = (
     "SELECT {}::int8, {}::float8, {}::text, {}::bool, {}::text,"
     " {}::timestamptz, {}::numeric, {}::uuid, {}::int4[], {}::jsonb"
 )
+STREAM = "SELECT a, b, c, d, e FROM bench_ints LIMIT {}"
+BATCH = 1000
+COPY_IN = "COPY bench_insert (id, name, value, ts, active) FROM STDIN{}"
+COPY_IN_TYPES = ["int4", "text", "float8", "timestamptz", "bool"]
+COPY_IN_BYTES = "COPY bench_insert (id, name, value, ts, active) FROM STDIN (FORMAT csv)"
+COPY_OUT_RAW = "COPY (SELECT a, b, c, d, e FROM bench_text LIMIT {}) TO STDOUT"
+COPY_OUT_ROWS = "COPY (SELECT a, b, c, d, e FROM bench_ints LIMIT {}) TO STDOUT{}"
+COPY_OUT_TYPES = ["int4"] * 5
 FETCH = {
     "fetch_ints": "SELECT a, b, c, d, e FROM bench_ints LIMIT {}",
     "fetch_text": "SELECT a, b, c, d, e FROM bench_text LIMIT {}",
@@ -118,6 +128,19 @@ def insert_rows(count: int) -> list[tuple[Any, ...]]:
     return [(i, f"name {i}", i * 0.5, start + i * second, i % 2 == 0) for i in range(1, count + 1)]
 
 
+def copy_rows(count: int) -> Iterator[tuple[Any, ...]]:
+    """Return `count` rows of bench_insert, for COPY: the first 50,000 again and again."""
+    return itertools.islice(itertools.cycle(insert_rows(min(count, 50_000))), count)
+
+
+def csv_blocks(megabytes: int) -> list[bytes]:
+    """Return so many MB of lines for bench_insert, in blocks of 64 KiB."""
+    line = b"%d,name of a row,1.5,2026-01-01 00:00:00+00,t\n"
+    lines = b"".join(line % number for number in range(25_000))
+    data = lines[: lines.rindex(b"\n", 0, 1 << 20) + 1]
+    return [data[start : start + (1 << 16)] for start in range(0, len(data), 1 << 16)] * megabytes
+
+
 def params10() -> list[Any]:
     """Return the parameters of PARAMS10; the last is a dict, to be sent as JSON."""
     return [
@@ -182,6 +205,22 @@ WORKLOADS = [
              "100k rows of 4 columns as objects of a dataclass (class_row), fetchall", "row"),
     Workload("rows_dict", 100_000, [*SYNC, *PSYCOPG2, "psycoxide_async", *UVLOOP[:2]],
              "100k rows of 4 columns as dictionaries (dict_row), fetchall", "row"),
+    Workload("stream", 1_000_000, SYNC + PSYCOPG2 + ASYNC[:-1] + UVLOOP[:-1],
+             "1M rows of 5 integers from a cursor on the server, fetched 1000 at a time", "row"),
+    Workload("stream_rows", 1_000_000, SYNC + ASYNC[:2] + UVLOOP[:2],
+             "1M rows of 5 integers by stream(size=1000), one by one", "row"),
+    Workload("copy_in_rows", 1_000_000, [*SYNC, "psycoxide_async", "psycopg_async"],
+             "1M rows of 5 columns by COPY and write_row, in text format or binary", "row"),
+    Workload("copy_in_many", 1_000_000, [*SYNC, *PSYCOPG2, *ASYNC[:-1], *UVLOOP[:-1]],
+             "the same rows by the driver's call for many, where it has one", "row"),
+    Workload("copy_in_bytes", 200, [*SYNC[::2], *PSYCOPG2, *ASYNC[:-1], *UVLOOP[:-1]],
+             "200 MB of CSV by COPY, in blocks of 64 KiB", "MB"),
+    Workload("copy_out_raw", 500_000, [*SYNC[::2], *PSYCOPG2, *ASYNC[:-1], *UVLOOP[:-1]],
+             "500k rows of 5 short texts by COPY, as bytes", "row"),
+    Workload("copy_out_rows", 1_000_000, [*SYNC, "psycoxide_async", "psycopg_async"],
+             "1M rows of 5 integers by COPY, as tuples", "row"),
+    Workload("pipeline", 10_000, [*SYNC, *ASYNC, *UVLOOP],
+             "10k point selects in one pipeline, a cursor for each"),
     Workload("executemany_insert", 50_000, SYNC[::2] + PSYCOPG2 + ASYNC + UVLOOP,
              "50k rows of 5 columns by executemany", "row"),
 ]  # fmt: skip
@@ -226,4 +265,13 @@ TARGETS = [
     Target("executemany_insert", OURS, "asyncpg", ["asyncpg", "asyncpg+uv"], 1.0),
     Target("executemany_insert", OURS_ASYNC, "psycoxide", OURS, 1.2),
     Target("params10", OURS, "the best peer", BEST, 0.6),
+    Target("stream", OURS, "psycopg2", PSYCOPG2, 0.65),
+    Target("stream_rows", OURS, "psycopg", PSYCOPG_OR_C, 0.85),
+    Target("copy_in_rows", ["psycoxide+bin"], "psycopg, binary", ["psycopg+bin"], 0.35),
+    Target("copy_in_rows", ["psycoxide"], "psycopg, text", ["psycopg"], 0.15),
+    Target("copy_in_bytes", ["psycoxide"], "psycopg2", PSYCOPG2, 1.0),
+    Target("copy_out_raw", ["psycoxide"], "psycopg", ["psycopg"], 0.3),
+    Target("copy_out_rows", OURS, "psycopg", PSYCOPG_OR_C, 0.4),
+    Target("pipeline", OURS, "psycopg", PSYCOPG_OR_C, 0.16),
+    Target("pipeline", OURS, "asyncpg", ["asyncpg", "asyncpg+uv"], 1.0),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.parse
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -124,4 +125,71 @@ class Driver:
         await conn.execute(workloads.TRUNCATE)
         with run.measure():
             await conn.executemany(query, rows)
+        await conn.close()
+
+    async def stream(self, run: Run) -> None:
+        conn = await self.connect()
+        async with conn.transaction():
+            for count in (run.warm_up, run.operations):
+                query = workloads.STREAM.format(count)
+                found = 0
+                with run.measure():
+                    async for _ in conn.cursor(query, prefetch=workloads.BATCH):
+                        found += 1
+                assert found == count
+        await conn.close()
+
+    async def copy_in_many(self, run: Run) -> None:
+        conn = await self.connect()
+        columns = ["id", "name", "value", "ts", "active"]
+        for count in (run.warm_up, run.operations):
+            await conn.execute(workloads.TRUNCATE)
+            rows = workloads.copy_rows(count)
+            with run.measure():
+                tag = await conn.copy_records_to_table(
+                    "bench_insert", records=rows, columns=columns
+                )
+            assert tag == f"COPY {count}"
+        await conn.close()
+
+    async def copy_in_bytes(self, run: Run) -> None:
+        conn = await self.connect()
+
+        async def source() -> AsyncIterator[bytes]:
+            for block in blocks:
+                yield block
+
+        blocks = workloads.csv_blocks(run.operations)
+        await conn.execute(workloads.TRUNCATE)
+        with run.measure():
+            await conn.copy_to_table("bench_insert", source=source(), format="csv")
+        await conn.close()
+
+    async def copy_out_raw(self, run: Run) -> None:
+        conn = await self.connect()
+        size = 0
+
+        async def output(data: bytes) -> None:
+            nonlocal size
+            size += len(data)
+
+        for count in (run.warm_up, run.operations):
+            query = workloads.COPY_OUT_RAW.format(count)
+            size = 0
+            with run.measure():
+                await conn.copy_from_query(
+                    query.removeprefix("COPY (").removesuffix(") TO STDOUT"), output=output
+                )
+            assert size > count * 50
+        await conn.close()
+
+    async def pipeline(self, run: Run) -> None:
+        """It has no pipeline; fetchmany() sends all at once, which comes nearest."""
+        query = workloads.POINT.format("$1")
+        keys = workloads.point_keys(run.operations)
+        conn = await self.connect()
+        for part in (keys[: run.warm_up], keys):
+            with run.measure():
+                rows = await conn.fetchmany(query, [(key,) for key in part])
+            assert [row[0] for row in rows] == part
         await conn.close()

@@ -95,3 +95,15 @@ class Driver:
         with run.measure():
             await conn.execute_many(query, rows, prepared=True)
         conn.close()
+
+    async def pipeline(self, run: Run) -> None:
+        query = workloads.POINT.format("$1")
+        keys = workloads.point_keys(run.operations)
+        conn = await self.connect()
+        async with conn.transaction() as transaction:
+            for part in (keys[: run.warm_up], keys):
+                with run.measure():
+                    results = await transaction.pipeline([(query, [key]) for key in part])
+                    rows = [result.result(as_tuple=True)[0] for result in results]
+                assert [row[0] for row in rows] == part
+        conn.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg2
@@ -76,3 +78,69 @@ class Driver:
         with run.measure():
             psycopg2.extras.execute_batch(cur, query, rows)
             conn.commit()
+
+    def stream(self, run: Run) -> None:
+        conn = self.connect()
+        conn.autocommit = False
+        for count in (run.warm_up, run.operations):
+            with conn.cursor("stream") as cur:
+                cur.itersize = workloads.BATCH
+                with run.measure():
+                    cur.execute(workloads.STREAM.format(count))
+                    found = sum(1 for _ in cur)
+            assert found == count
+
+    def copy_in_many(self, run: Run) -> None:
+        """Rows are formatted in Python: it has nothing for that."""
+        query = workloads.COPY_IN.format("")
+        cur = self.connect().cursor()
+        for count in (run.warm_up, run.operations):
+            cur.execute(workloads.TRUNCATE)
+            rows = workloads.copy_rows(count)
+            with run.measure():
+                cur.copy_expert(query, Reader("\t".join(map(str, row)) + "\n" for row in rows))
+            assert cur.rowcount == count
+
+    def copy_in_bytes(self, run: Run) -> None:
+        blocks = iter(workloads.csv_blocks(run.operations))
+        cur = self.connect().cursor()
+        cur.execute(workloads.TRUNCATE)
+        with run.measure():
+            cur.copy_expert(workloads.COPY_IN_BYTES, Blocks(blocks), size=1 << 16)
+
+    def copy_out_raw(self, run: Run) -> None:
+        cur = self.connect().cursor()
+        for count in (run.warm_up, run.operations):
+            writer = Writer()
+            with run.measure():
+                cur.copy_expert(workloads.COPY_OUT_RAW.format(count), writer)
+            assert writer.size > count * 50
+
+
+class Reader:
+    """A file of lines that are made as they are read."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines = lines
+
+    def read(self, size: int) -> str:
+        return "".join(itertools.islice(self.lines, 200))
+
+
+class Blocks:
+    """A file of blocks."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self.blocks = blocks
+
+    def read(self, size: int) -> bytes:
+        return next(self.blocks, b"")
+
+
+class Writer:
+    """A file that counts what is written to it."""
+
+    size = 0
+
+    def write(self, data: str) -> None:
+        self.size += len(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .. import workloads
@@ -120,3 +121,102 @@ class Driver:
             with run.measure():
                 async with conn.transaction():
                     await cur.executemany(query, rows)
+
+    async def stream(self, run: Run) -> None:
+        async with await self.connect() as conn, conn.transaction():
+            for count in (run.warm_up, run.operations):
+                async with conn.cursor("stream", binary=self.binary) as cur:
+                    cur.itersize = workloads.BATCH
+                    found = 0
+                    with run.measure():
+                        await cur.execute(workloads.STREAM.format(count))
+                        async for _ in cur:
+                            found += 1
+                assert found == count
+
+    async def stream_rows(self, run: Run) -> None:
+        async with await self.connect() as conn:
+            cur = conn.cursor(binary=self.binary)
+            for count in (run.warm_up, run.operations):
+                query = workloads.STREAM.format(count)
+                found = 0
+                with run.measure():
+                    async for _ in cur.stream(query, size=workloads.BATCH):
+                        found += 1
+                assert found == count
+
+    async def _copy_in(self, run: Run, write: Callable[[Any, Any], Awaitable[None]]) -> None:
+        query = workloads.COPY_IN.format("")
+        async with await self.connect() as conn:
+            for count in (run.warm_up, run.operations):
+                await conn.execute(workloads.TRUNCATE)
+                rows = workloads.copy_rows(count)
+                cur = conn.cursor()
+                with run.measure():
+                    async with cur.copy(query) as copy:
+                        await write(copy, rows)
+                assert cur.rowcount == count
+
+    async def copy_in_rows(self, run: Run) -> None:
+        async def write(copy: Any, rows: Any) -> None:
+            for row in rows:
+                await copy.write_row(row)
+
+        await self._copy_in(run, write)
+
+    async def copy_in_many(self, run: Run) -> None:
+        async def write(copy: Any, rows: Any) -> None:
+            if hasattr(copy, "write_rows"):
+                await copy.write_rows(rows)
+            else:
+                for row in rows:
+                    await copy.write_row(row)
+
+        await self._copy_in(run, write)
+
+    async def copy_in_bytes(self, run: Run) -> None:
+        blocks = workloads.csv_blocks(run.operations)
+        async with await self.connect() as conn:
+            await conn.execute(workloads.TRUNCATE)
+            with run.measure():
+                async with conn.cursor().copy(workloads.COPY_IN_BYTES) as copy:
+                    for block in blocks:
+                        await copy.write(block)
+
+    async def copy_out_raw(self, run: Run) -> None:
+        async with await self.connect() as conn:
+            for count in (run.warm_up, run.operations):
+                query = workloads.COPY_OUT_RAW.format(count)
+                cur = conn.cursor()
+                size = 0
+                with run.measure():
+                    async with cur.copy(query) as copy:
+                        async for data in copy:
+                            size += len(data)
+                assert size > count * 50 and cur.rowcount == count
+
+    async def copy_out_rows(self, run: Run) -> None:
+        async with await self.connect() as conn:
+            for count in (run.warm_up, run.operations):
+                query = workloads.COPY_OUT_ROWS.format(count, "")
+                found = 0
+                with run.measure():
+                    async with conn.cursor().copy(query) as copy:
+                        copy.set_types(workloads.COPY_OUT_TYPES)
+                        async for _ in copy.rows():
+                            found += 1
+                assert found == count
+
+    async def pipeline(self, run: Run) -> None:
+        query = workloads.POINT.format("%s")
+        keys = workloads.point_keys(run.operations)
+        async with await self.connect() as conn:
+            for part in (keys[: run.warm_up], keys):
+                with run.measure():
+                    async with conn.pipeline():
+                        cursors = []
+                        for key in part:
+                            cursor = conn.cursor(binary=self.binary)
+                            cursors.append(await cursor.execute(query, (key,)))
+                    rows = [await cursor.fetchone() for cursor in cursors]
+                assert [row[0] for row in rows] == part

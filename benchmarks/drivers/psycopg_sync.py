@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from .. import workloads
@@ -81,3 +82,92 @@ class Driver:
             conn.execute(workloads.TRUNCATE)
             with run.measure(), conn.transaction():
                 cur.executemany(query, rows)
+
+    def stream(self, run: Run) -> None:
+        with self.connect() as conn, conn.transaction():
+            for count in (run.warm_up, run.operations):
+                with conn.cursor("stream", binary=self.binary) as cur:
+                    cur.itersize = workloads.BATCH
+                    with run.measure():
+                        cur.execute(workloads.STREAM.format(count))
+                        found = sum(1 for _ in cur)
+                assert found == count
+
+    def stream_rows(self, run: Run) -> None:
+        with self.connect() as conn:
+            cur = conn.cursor(binary=self.binary)
+            for count in (run.warm_up, run.operations):
+                query = workloads.STREAM.format(count)
+                with run.measure():
+                    found = sum(1 for _ in cur.stream(query, size=workloads.BATCH))
+                assert found == count
+
+    def _copy_in(self, run: Run, write: Callable[[Any, Any], None]) -> None:
+        query = workloads.COPY_IN.format(" (FORMAT binary)" if self.binary else "")
+        with self.connect() as conn:
+            for count in (run.warm_up, run.operations):
+                conn.execute(workloads.TRUNCATE)
+                rows = workloads.copy_rows(count)
+                with conn.cursor() as cur, run.measure(), cur.copy(query) as copy:
+                    if self.binary:
+                        copy.set_types(workloads.COPY_IN_TYPES)
+                    write(copy, rows)
+                assert cur.rowcount == count
+
+    def copy_in_rows(self, run: Run) -> None:
+        def write(copy: Any, rows: Any) -> None:
+            for row in rows:
+                copy.write_row(row)
+
+        self._copy_in(run, write)
+
+    def copy_in_many(self, run: Run) -> None:
+        def write(copy: Any, rows: Any) -> None:
+            if hasattr(copy, "write_rows"):
+                copy.write_rows(rows)
+            else:
+                for row in rows:
+                    copy.write_row(row)
+
+        self._copy_in(run, write)
+
+    def copy_in_bytes(self, run: Run) -> None:
+        blocks = workloads.csv_blocks(run.operations)
+        with self.connect() as conn:
+            conn.execute(workloads.TRUNCATE)
+            with run.measure(), conn.cursor().copy(workloads.COPY_IN_BYTES) as copy:
+                for block in blocks:
+                    copy.write(block)
+
+    def copy_out_raw(self, run: Run) -> None:
+        with self.connect() as conn:
+            for count in (run.warm_up, run.operations):
+                query = workloads.COPY_OUT_RAW.format(count)
+                cur = conn.cursor()
+                with run.measure(), cur.copy(query) as copy:
+                    size = sum(len(data) for data in copy)
+                assert size > count * 50 and cur.rowcount == count
+
+    def copy_out_rows(self, run: Run) -> None:
+        binary = " (FORMAT binary)" if self.binary else ""
+        with self.connect() as conn:
+            for count in (run.warm_up, run.operations):
+                query = workloads.COPY_OUT_ROWS.format(count, binary)
+                with run.measure(), conn.cursor().copy(query) as copy:
+                    copy.set_types(workloads.COPY_OUT_TYPES)
+                    found = sum(1 for _ in copy.rows())
+                assert found == count
+
+    def pipeline(self, run: Run) -> None:
+        query = workloads.POINT.format("%s")
+        keys = workloads.point_keys(run.operations)
+        with self.connect() as conn:
+            for part in (keys[: run.warm_up], keys):
+                with run.measure():
+                    with conn.pipeline():
+                        cursors = []
+                        for key in part:
+                            cursor = conn.cursor(binary=self.binary)
+                            cursors.append(cursor.execute(query, (key,)))
+                    rows = [cursor.fetchone() for cursor in cursors]
+                assert [row[0] for row in rows] == part
