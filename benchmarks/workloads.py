@@ -207,7 +207,7 @@ WORKLOADS = [
              "100k rows of 4 columns as dictionaries (dict_row), fetchall", "row"),
     Workload("stream", 1_000_000, SYNC + PSYCOPG2 + ASYNC[:-1] + UVLOOP[:-1],
              "1M rows of 5 integers from a cursor on the server, fetched 1000 at a time", "row"),
-    Workload("stream_rows", 1_000_000, SYNC + ASYNC[:2] + UVLOOP[:2],
+    Workload("stream_rows", 1_000_000, SYNC[:4] + ASYNC[:2] + UVLOOP[:2],
              "1M rows of 5 integers by stream(size=1000), one by one", "row"),
     Workload("copy_in_rows", 1_000_000, [*SYNC, "psycoxide_async", "psycopg_async"],
              "1M rows of 5 columns by COPY and write_row, in text format or binary", "row"),

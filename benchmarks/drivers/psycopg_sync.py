@@ -108,7 +108,8 @@ class Driver:
             for count in (run.warm_up, run.operations):
                 conn.execute(workloads.TRUNCATE)
                 rows = workloads.copy_rows(count)
-                with conn.cursor() as cur, run.measure(), cur.copy(query) as copy:
+                cur = conn.cursor()
+                with run.measure(), cur.copy(query) as copy:
                     if self.binary:
                         copy.set_types(workloads.COPY_IN_TYPES)
                     write(copy, rows)

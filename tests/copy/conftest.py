@@ -1,10 +1,14 @@
-"""A table to copy into and out of."""
+"""A table to copy into and out of, on two servers and over TLS."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+
+from support.both import dsn_and_tls
+
+__all__ = ["dsn_and_tls"]
 
 TABLE = "CREATE TEMPORARY TABLE sample (id integer PRIMARY KEY, name text, at date)"
 

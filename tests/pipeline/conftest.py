@@ -1,0 +1,5 @@
+"""Fixtures for the tests of pipelines, which run on two servers and over TLS."""
+
+from support.both import dsn_and_tls
+
+__all__ = ["dsn_and_tls"]
