@@ -1,5 +1,6 @@
-"""The fixture `dsn` for folders whose tests run on two servers, of two versions; `dsn_and_tls`, under
-the same name, for folders whose tests run over TLS as well.
+"""The fixture `dsn` for folders whose tests run on two servers, of two versions.
+
+`dsn_and_tls`, under the same name, is for those whose tests run over TLS as well.
 """
 
 from __future__ import annotations
