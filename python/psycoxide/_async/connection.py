@@ -146,6 +146,25 @@ class AsyncConnection(BaseConnection[Row]):
         def cursor(
             self, *, binary: bool = False, row_factory: AsyncRowFactory[CursorRow]
         ) -> AsyncCursor[CursorRow]: ...
+        @overload
+        def cursor(
+            self,
+            name: str,
+            *,
+            binary: bool = False,
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> AsyncServerCursor[Row]: ...
+        @overload
+        def cursor(
+            self,
+            name: str,
+            *,
+            binary: bool = False,
+            row_factory: AsyncRowFactory[CursorRow],
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> AsyncServerCursor[CursorRow]: ...
 
     def cursor(
         self,

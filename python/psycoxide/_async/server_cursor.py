@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
     from .._row_protocols import AsyncRowFactory, Row
     from ..abc import Params, Query
@@ -40,6 +40,28 @@ class AsyncServerCursor(ServerCursorMixin, AsyncCursor[Row]):
     """
 
     __module__ = "psycoxide"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self,
+            connection: AsyncConnection[Row],
+            name: str,
+            *,
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            connection: AsyncConnection[Any],
+            name: str,
+            *,
+            row_factory: AsyncRowFactory[Row] | None,
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> None: ...
 
     def __init__(
         self,
@@ -129,7 +151,13 @@ class AsyncServerCursor(ServerCursorMixin, AsyncCursor[Row]):
         return rows
 
     # unasync: insert
-    # __next__ = _core.CursorBase._server_next
+    # if TYPE_CHECKING:
+    #
+    #     def __next__(self) -> Row: ...
+    #
+    # else:
+    #     __next__ = _core.CursorBase._server_next
+    #
     # unasync: end
     # unasync: remove
     async def __anext__(self) -> Row:

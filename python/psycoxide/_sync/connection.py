@@ -145,6 +145,25 @@ class Connection(BaseConnection[Row]):
         def cursor(
             self, *, binary: bool = False, row_factory: RowFactory[CursorRow]
         ) -> Cursor[CursorRow]: ...
+        @overload
+        def cursor(
+            self,
+            name: str,
+            *,
+            binary: bool = False,
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> ServerCursor[Row]: ...
+        @overload
+        def cursor(
+            self,
+            name: str,
+            *,
+            binary: bool = False,
+            row_factory: RowFactory[CursorRow],
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> ServerCursor[CursorRow]: ...
 
     def cursor(
         self,

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
     from .._row_protocols import RowFactory, Row
     from ..abc import Params, Query
@@ -39,6 +39,28 @@ class ServerCursor(ServerCursorMixin, Cursor[Row]):
     """
 
     __module__ = "psycoxide"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self,
+            connection: Connection[Row],
+            name: str,
+            *,
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            connection: Connection[Any],
+            name: str,
+            *,
+            row_factory: RowFactory[Row] | None,
+            scrollable: bool | None = None,
+            withhold: bool = False,
+        ) -> None: ...
 
     def __init__(
         self,
@@ -127,7 +149,13 @@ class ServerCursor(ServerCursorMixin, Cursor[Row]):
         rows: list[Row] = self._server_fetch(None)
         return rows
 
-    __next__ = _core.CursorBase._server_next
+    if TYPE_CHECKING:
+
+        def __next__(self) -> Row: ...
+
+    else:
+        __next__ = _core.CursorBase._server_next
+
     def scroll(self, value: int, mode: str = "relative") -> None:
         """Move the cursor: to what is fetched next.
 
