@@ -189,6 +189,24 @@ def query():
         conn.execute("SELECT pg_sleep(0.3)")
         jobs = [gevent.spawn(conn.execute, "SELECT pg_sleep(0.05)") for _ in range(3)]
         gevent.joinall(jobs, raise_error=True)
+    with psycoxide.connect(sys.argv[1], autocommit=True) as conn:
+        conn.execute("LISTEN green")
+        listener = gevent.spawn(lambda: list(conn.notifies(timeout=30, stop_after=1)))
+        gevent.sleep(0.05)
+        gevent.spawn(conn.execute, "NOTIFY green").get(timeout=10)
+        assert len(listener.get(timeout=10)) == 1
+        with conn.cursor().copy("COPY (SELECT 1) TO STDOUT") as copy:
+            assert copy.read_row() == ("1",)
+            other = gevent.spawn(conn.execute, "SELECT 1")
+            gevent.sleep(0.05)
+            assert not other.ready()
+            try:
+                conn.execute("SELECT 1")
+            except psycoxide.OperationalError:
+                pass
+            else:
+                raise AssertionError("it would wait for itself")
+        assert other.get(timeout=10).fetchone() == (1,)
 ticker = gevent.spawn(tick)
 gevent.spawn(query).get()
 print(len(ticks))

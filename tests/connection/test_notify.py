@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -118,3 +119,26 @@ async def test_a_cancelled_listener_leaves_the_connection_usable(dsn: str) -> No
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(payloads(conn.notifies()), 0.1)
         assert await (await conn.execute("SELECT 1")).fetchone() == (1,)
+
+
+SLOW_NOTICE = "DO $$ BEGIN RAISE NOTICE 'here'; PERFORM pg_sleep(0.6); END $$"
+
+
+async def test_notices_are_told_while_the_operation_goes_on(twin: Any) -> None:
+    told = []
+    async with await twin.connect(autocommit=True) as conn:
+        conn.add_notice_handler(lambda diag: told.append((time.monotonic(), diag.message_primary)))
+        await conn.execute(SLOW_NOTICE)
+        end = time.monotonic()
+    ((moment, text),) = told
+    assert text == "here" and end - moment > 0.2
+
+
+def test_a_handler_of_notices_would_wait_for_itself(
+    dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycoxide.connect(dsn, autocommit=True) as conn:
+        conn.add_notice_handler(lambda diag: conn.execute("SELECT 1") and None)
+        conn.execute(SLOW_NOTICE)
+        assert "already in progress" in caplog.text
+        assert conn.execute("SELECT 1").fetchone() == (1,)

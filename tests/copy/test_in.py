@@ -259,3 +259,17 @@ async def test_a_file_to_be_copied_later(twin, sample):
                     await copy.write(file.getvalue())
                 assert await sample.rows(conn) == ROWS
                 await conn.execute("TRUNCATE sample")
+
+
+@pytest.mark.parametrize("format", ["text", "binary"])
+async def test_wrapped_binary_data_where_the_type_is_set(twin, format):
+    async with await twin.connect(autocommit=True) as conn:
+        await conn.execute("CREATE TEMP TABLE blobs (data bytea)")
+        async with conn.cursor().copy(f"COPY blobs FROM STDIN (FORMAT {format})") as copy:
+            copy.set_types(["bytea"])
+            for data in (twin.api.Binary(b"a\0"), twin.api.Binary(bytearray(b"b")), b"c"):
+                await copy.write_row([data])
+            with pytest.raises(TypeError, match="buffer expected, got int"):
+                await copy.write_row([1])
+        cur = await conn.execute("SELECT data FROM blobs")
+        assert await cur.fetchall() == [(b"a\0",), (b"b",), (b"c",)]

@@ -212,3 +212,16 @@ async def test_a_statement_that_fails_to_parse_is_not_thought_prepared(twin: Any
         async with conn.pipeline():
             cur = await conn.execute("SELECT * FROM later", prepare=True)
             assert await cur.fetchall() == [(1,)]
+
+
+async def test_a_block_is_entered_once(twin: Any) -> None:
+    async with await twin.connect() as conn:
+        block = conn.transaction()
+        with pytest.raises(TypeError, match="only once"):
+            async with block:
+                await conn.execute("CREATE TEMP TABLE undone ()")
+                async with block:
+                    pass
+        assert conn.info.transaction_status == IDLE
+        cur = await conn.execute("SELECT to_regclass('undone')")
+        assert await cur.fetchone() == (None,)

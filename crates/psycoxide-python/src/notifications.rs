@@ -10,6 +10,7 @@ use psycoxide_client::operations::{Operation, Step, Wait};
 use psycoxide_client::{BLOCKING_INTERVAL, Connection, Error};
 use pyo3::prelude::*;
 
+use crate::cooperative;
 use crate::driver;
 use crate::event_loop;
 use crate::news::{self, handlers};
@@ -44,11 +45,17 @@ impl Operation for Listen {
 }
 
 /// Lets whoever waits for the turn have it.
-fn yield_turn(py: Python<'_>, shared: &Shared, end: Option<Instant>) {
+fn yield_turn(py: Python<'_>, shared: &Shared, end: Option<Instant>) -> PyResult<()> {
     const PAUSE: Duration = Duration::from_millis(1);
     while shared.turn().is_wanted() && end.is_none_or(|end| Instant::now() < end) {
-        py.detach(|| std::thread::sleep(PAUSE));
+        if shared.turn().is_cooperative() {
+            cooperative::pause(py)?;
+        } else {
+            py.detach(|| std::thread::sleep(PAUSE));
+        }
+        py.check_signals()?;
     }
+    Ok(())
 }
 
 #[pymethods]
@@ -74,7 +81,7 @@ impl PGconn {
                 return Ok(());
             }
             py.check_signals()?;
-            yield_turn(py, shared, end);
+            yield_turn(py, shared, end)?;
         }
     }
 

@@ -64,11 +64,17 @@ pub fn append_buffer(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<()> 
         out.extend_from_slice(&bytes.to_vec());
         return Ok(());
     }
-    let view = PyMemoryView::from(value).map_err(|_| {
+    let Ok(view) = PyMemoryView::from(value) else {
+        let binary = py.import("psycoxide.dbapi20")?.getattr("Binary")?;
+        if value.is_instance(&binary)? {
+            // Where the type of a column decides, as in a COPY, the wrapper means what it wraps.
+            return append_buffer(&value.getattr(intern!(py, "obj"))?, out);
+        }
         let class = value.get_type();
         let class = crate::adapt::error::class_name(&class);
-        PyTypeError::new_err(format!("bytes or another buffer expected, got {class}"))
-    })?;
+        let text = format!("bytes or another buffer expected, got {class}");
+        return Err(PyTypeError::new_err(text).into());
+    };
     let bytes = view.call_method0(intern!(py, "tobytes"))?;
     let bytes = bytes
         .cast::<PyBytes>()
