@@ -85,6 +85,19 @@ def test_classes_have_one_identity(alias) -> None:
     alias(program)
 
 
+def test_names_can_be_copied_out(alias) -> None:
+    """As SQLAlchemy does for asyncio."""
+    program = """
+        import psycopg, psycoxide
+        copied = dict(vars(psycopg))
+        assert {"connect", "paramstyle", "Error", "adapters", "__version__"} <= set(copied)
+        assert copied["Error"] is psycoxide.Error
+        assert copied["__version__"] == psycopg.__version__ != psycoxide.__version__
+        assert copied["__name__"] == "psycopg"
+    """
+    alias(program)
+
+
 def test_patching_reaches_psycoxide(alias) -> None:
     program = """
         from unittest import mock
