@@ -193,6 +193,33 @@ def test_a_cancelled_connect_is_counted_no_more(rig: local.Cluster) -> None:
     assert all(status.breaker == "closed" for status in found.nodes())
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="reads Linux's /proc")
+def test_who_has_waited_leaves_nothing_behind(rig: local.Cluster) -> None:
+    """Connects wait for the list, and for room at a node; each does so at a descriptor."""
+
+    async def main() -> None:
+        connecting = [
+            psycoxide.AsyncConnection.connect(
+                rig.dsn, load_balance="true", yb_max_connecting_per_node="1"
+            )
+            for _ in range(40)
+        ]
+        tasks = [asyncio.create_task(one) for one in connecting]
+        await asyncio.sleep(0.02)
+        for task in tasks[::2]:
+            task.cancel()
+        for made in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(made, psycoxide.AsyncConnection):
+                await made.close()
+
+    cluster.forget()
+    before = len(os.listdir("/proc/self/fd"))
+    asyncio.run(main())
+    asyncio.run(main())
+    # One is the control connection's.
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
 def test_metrics(rig: local.Cluster) -> None:
     found = cluster.get(rig.dsn)
     with balanced(rig):

@@ -110,7 +110,11 @@ impl Entry {
 
     /// Has the waker called when there is an outcome. Register, then ask again, then sleep.
     pub fn wake_on_outcome(&self, waker: &Waker) {
-        self.with(|state| state.wakers.add(Topic::Refresh, waker));
+        self.with(|state| match state.phase {
+            Phase::Leading { .. } => state.wakers.add(Topic::Refresh, waker),
+            // There is one; nobody would ever call a waker that is kept now.
+            _ => state.wakers.wake(vec![waker.clone()]),
+        });
     }
 
     pub(crate) fn leads_to(&self, cluster: &Arc<Cluster>) -> bool {

@@ -84,6 +84,15 @@ impl Line {
             .collect()
     }
 
+    /// Somebody has left who may have been woken for room that is the next one's now.
+    pub(crate) fn wake_next(&mut self) -> Vec<Waker> {
+        let places = self.places.values_mut();
+        places
+            .filter_map(|place| place.waker.take())
+            .take(FOR_ONE)
+            .collect()
+    }
+
     /// Something has changed for all.
     pub(crate) fn wake_all(&mut self) -> Vec<Waker> {
         let places = self.places.values_mut();
@@ -137,6 +146,9 @@ mod tests {
         assert_eq!(woken(&line.wake_for(B)), FOR_ONE);
         assert_eq!(woken(&line.wake_for(A)), 2);
         assert_eq!(woken(&line.wake_for(A)), 0);
+        line.listen(places[0], Waker::noop());
+        line.listen(places[1], Waker::noop());
+        assert_eq!(woken(&line.wake_next()), FOR_ONE);
         line.listen(places[0], Waker::noop());
         assert_eq!(woken(&line.wake_all()), 3);
         assert_eq!(woken(&line.wake_all()), 0);

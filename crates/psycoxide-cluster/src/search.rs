@@ -100,6 +100,17 @@ impl Search {
         self.waker = Some(waker.clone());
     }
 
+    /// Gives up: whoever waits behind this search moves up.
+    pub fn leave(&mut self, cluster: &Cluster) {
+        if self.place.is_some() {
+            cluster.with(|state| {
+                state.line.leave(&mut self.place);
+                let woken = state.line.wake_next();
+                state.wakers.wake(woken);
+            });
+        }
+    }
+
     /// What to do next. To be called at the start, after a wait, and after a failure for which
     /// [`Fault::tries_next`](crate::Fault::tries_next).
     ///

@@ -154,6 +154,16 @@ fn whoever_waits_longest_is_the_next() {
     attempts.extend(next(&mut waiting[0], now));
     assert_eq!(attempts.len(), 3);
 
+    // Who gives up is out of the way at once.
+    drop(attempts.pop());
+    assert!(next(&mut late, now).is_none());
+    waiting[1].leave(&cluster);
+    waiting[2].leave(&cluster);
+    attempts.extend(next(&mut late, now));
+    assert_eq!(attempts.len(), 3);
+    let mut late = search();
+    assert!(next(&mut search(), now).is_none());
+
     // Others may use other nodes.
     let elsewhere = Arc::new(Options {
         load_balance: LoadBalance::OnlyReadReplica,

@@ -347,6 +347,14 @@ fn is_of_another_kind(error: &Error) -> bool {
     }
 }
 
+impl Drop for Balanced {
+    fn drop(&mut self) {
+        if let Some((cluster, search)) = &mut self.search {
+            search.leave(cluster);
+        }
+    }
+}
+
 impl Steps for Balanced {
     type Output = Box<PgConn>;
 
