@@ -10,6 +10,7 @@ PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 BENCH := $(CURDIR)/.bench
+COMPARE := $(CURDIR)/.bench/cluster
 BUILD := .build
 # `make test` is content with a build that is faster to make; `make demo` shows the real one.
 PROFILE ?= fast
@@ -45,6 +46,11 @@ test: build $(BUILD)/postgresql ## run the Rust and Python tests on a server of 
 .PHONY: test-cluster
 test-cluster: build $(BUILD)/postgresql ## run the scenarios on the stand-in cluster (ARGS="--stress-seconds 60")
 	$(BIN)/python -m pytest -m cluster $(ARGS)
+
+.PHONY: compare-cluster
+compare-cluster: release $(BUILD)/compare-tools ## compare with YugabyteDB's drivers on the stand-in cluster (ARGS="--only A7")
+	$(BIN)/python tools/compare_cluster.py --psycopg3 $(COMPARE)/psycopg3/bin/python \
+		--psycopg2 $(COMPARE)/psycopg2/bin/python $(or $(ARGS),--output docs/cluster-comparison.md)
 
 .PHONY: conformance
 conformance: build ## run psycopg's own tests from a checkout (CLONE=/path/to/psycopg DSN="..." ARGS="--skip-leaks")
@@ -133,6 +139,15 @@ $(BUILD)/docs-tools: pyproject.toml | $(BUILD)/packages
 # What is measured is a wheel, as users get it.
 $(BUILD)/bench-tools: pyproject.toml benchmarks/environment.sh $(BUILD)/extension $(PACKAGE)
 	PYTHON=$(BIN)/python benchmarks/environment.sh $(BENCH)
+	@touch $@
+
+# YugabyteDB's drivers have the import names of those they derive from: an environment for each. The
+# one for psycopg 3 is written in Python and needs libpq (on Debian: `apt-get install libpq5`).
+$(BUILD)/compare-tools: | $(BUILD)/venv
+	$(BIN)/python -m venv $(COMPARE)/psycopg3
+	$(COMPARE)/psycopg3/bin/pip install --quiet "psycopg-yugabytedb>=3.3"
+	$(BIN)/python -m venv $(COMPARE)/psycopg2
+	$(COMPARE)/psycopg2/bin/pip install --quiet psycopg2-yugabytedb-binary
 	@touch $@
 
 $(BUILD)/postgresql:
