@@ -121,8 +121,11 @@ def test_usable_afterwards(dsn: str, run: Run, work: Any, late: bool) -> None:
             step, reached = 0, True
             while reached and step < 60:
                 task = CancelledAt(work(conn), step, late)
-                with contextlib.suppress(asyncio.CancelledError):
+                kept: BaseException | None = None
+                try:
                     await asyncio.wait_for(task_of(task), 20)
+                except asyncio.CancelledError as ex:
+                    kept = ex  # And with it the frames that it went through, with all they hold.
                 reached = task.reached
                 if work is two_phases:
                     await roll_back_prepared(conn)
@@ -131,6 +134,7 @@ def test_usable_afterwards(dsn: str, run: Run, work: Any, late: bool) -> None:
                 cur = await conn.execute("SELECT count(*) FROM kept")
                 assert await cur.fetchone() == (0,)
                 await conn.rollback()
+                del kept
                 step += 1
             assert step > 1
 

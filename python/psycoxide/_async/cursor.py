@@ -139,7 +139,7 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
                 for row in await stream.fetch():
                     yield row
         finally:
-            if not stream.finished and stream.leave():
+            if stream.leave():
                 await self._cancel_stream()
                 await stream.finish()
 

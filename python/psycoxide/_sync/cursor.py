@@ -140,7 +140,7 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
                 for row in stream.fetch():
                     yield row
         finally:
-            if not stream.finished and stream.leave():
+            if stream.leave():
                 self._cancel_stream()
                 stream.finish()
 
