@@ -123,9 +123,12 @@ def run_pytest(
         environment[LOG] = str(log)
         # The suite's proxy would take uvloop if there is one, and does not start on it.
         Path(folder, "uvloop.py").write_text("raise ImportError\n", "utf-8")
-        # mypy imports nothing: it finds the package by this name in a folder.
-        Path(folder, "psycopg").symlink_to(PACKAGE)
-        environment["MYPYPATH"] = folder
+        # mypy imports nothing: it finds the package by this name in a folder. Python must not: under
+        # two names the package would be there twice.
+        named = Path(folder, "named")
+        named.mkdir()
+        (named / "psycopg").symlink_to(PACKAGE)
+        environment["MYPYPATH"] = str(named)
         if select is not None:
             chosen = Path(folder, "select")
             chosen.write_text("\n".join(select), "utf-8")
