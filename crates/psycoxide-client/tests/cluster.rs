@@ -626,6 +626,8 @@ fn the_kind_of_server_that_is_wanted_is_found_among_the_nodes() {
         };
         Server::start((0..connections).map(|_| script()).collect())
     };
+    // They live on, so that no port leads to the cluster of a turn before.
+    let mut kept = Vec::new();
     for (attrs, standbys, expected) in [
         ("read-write", [true, false], Some(1)),
         ("primary", [true, false], Some(1)),
@@ -646,5 +648,6 @@ fn the_kind_of_server_that_is_wanted_is_found_among_the_nodes() {
             Some(2) => assert!(ports.contains(&found.unwrap()), "{attrs}"),
             expected => assert_eq!(found, expected.map(|index| ports[index]), "{attrs}"),
         }
+        kept.push((nodes, contact));
     }
 }
