@@ -5,22 +5,15 @@
 //! <https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX>
 
 use crate::Oid;
-use crate::element::{Element, leading_quoted, quote_tail, write_quoted};
-use crate::error::{Error, Excerpt, Reason, Result};
-use crate::wire::{Reader, count_prefix};
+use crate::element::{Element, State, leading_quoted, malformed, quote_tail, write_where_needed};
+use crate::error::Result;
+use crate::wire::{Counted, Reader, count_prefix};
 
 /// The fields of the text form; `None` is NULL. After an error there are no more.
 #[derive(Clone, Debug)]
 pub struct TextFields<'a> {
     rest: &'a [u8],
     state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Start,
-    Between,
-    Finished,
 }
 
 /// Decodes the text form.
@@ -62,20 +55,9 @@ impl<'a> Iterator for TextFields<'a> {
         if self.state == State::Finished {
             return None;
         }
-        match self.step() {
-            Some(Some(field)) => Some(Ok(field)),
-            Some(None) => {
-                self.state = State::Finished;
-                None
-            }
-            None => {
-                self.state = State::Finished;
-                let expected = "fields in parentheses";
-                let found = Excerpt::of(self.rest);
-                let reason = Reason::Syntax { expected, found };
-                Some(Err(Error::text("record", reason)))
-            }
-        }
+        let step = self.step();
+        let malformed = || malformed("record", "fields in parentheses", self.rest);
+        self.state.after(step, malformed)
     }
 }
 
@@ -85,8 +67,7 @@ impl<'a> Iterator for TextFields<'a> {
 /// place of the end.
 #[derive(Clone, Debug)]
 pub struct BinaryFields<'a> {
-    reader: Option<Reader<'a>>,
-    remaining: usize,
+    items: Counted<'a>,
 }
 
 /// Decodes the count in front of the binary form.
@@ -95,15 +76,14 @@ pub fn decode_binary(value: &[u8]) -> Result<BinaryFields<'_>> {
     // A field takes at least its type and its length.
     let remaining = reader.count("fields", 8)?;
     Ok(BinaryFields {
-        reader: Some(reader),
-        remaining,
+        items: Counted::new(reader, remaining),
     })
 }
 
 impl BinaryFields<'_> {
     /// How many fields are still to come.
     pub fn remaining(&self) -> usize {
-        self.remaining
+        self.items.remaining()
     }
 }
 
@@ -112,16 +92,8 @@ impl<'a> Iterator for BinaryFields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let reader = self.reader.as_mut()?;
-        if self.remaining == 0 {
-            return self.reader.take()?.finish().err().map(Err);
-        }
-        self.remaining -= 1;
-        let field = reader.u32().and_then(|oid| Ok((oid, reader.nullable()?)));
-        if field.is_err() {
-            self.reader = None;
-        }
-        Some(field)
+        self.items
+            .next(|reader| Ok((reader.u32()?, reader.nullable()?)))
     }
 }
 
@@ -129,10 +101,8 @@ impl<'a> Iterator for BinaryFields<'a> {
 ///
 /// Parentheses and commas are the caller's.
 pub fn encode_text_field(field: Option<&[u8]>, out: &mut Vec<u8>) {
-    match field {
-        None => {}
-        Some(value) if needs_quotes(value) => write_quoted(value, out),
-        Some(value) => out.extend_from_slice(value),
+    if let Some(value) = field {
+        write_where_needed(value, out, needs_quotes);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Most values have no escapes and are used where they lie; the others are unescaped on demand into
 //! a buffer that the caller keeps.
 
+use crate::error::{Error, Excerpt, Reason, Result};
+
 /// A value as it stands in a compound text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Element<'a> {
@@ -55,6 +57,42 @@ impl<'a> Element<'a> {
     }
 }
 
+/// Where the reading of a compound text stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// In front of the opening bracket.
+    Start,
+    /// Behind a value.
+    Between,
+    /// Behind the end, or an error.
+    Finished,
+}
+
+impl State {
+    /// What an iterator gives for a step: a value, the end (`Some(None)`), or, for text that is
+    /// malformed (`None`), the error.
+    #[inline]
+    pub(crate) fn after<T>(
+        &mut self,
+        step: Option<Option<T>>,
+        malformed: impl FnOnce() -> Error,
+    ) -> Option<Result<T>> {
+        match step {
+            Some(Some(value)) => Some(Ok(value)),
+            end => {
+                *self = Self::Finished;
+                end.is_none().then(|| Err(malformed()))
+            }
+        }
+    }
+}
+
+/// The error for a compound text that does not go on as it should.
+pub(crate) fn malformed(type_name: &'static str, expected: &'static str, rest: &[u8]) -> Error {
+    let found = Excerpt::of(rest);
+    Error::text(type_name, Reason::Syntax { expected, found })
+}
+
 /// Reads a quoted value in front, the opening quote already taken: the value, and what follows the
 /// closing quote. Nothing when the quote is never closed.
 ///
@@ -90,6 +128,19 @@ pub(crate) fn write_quoted(value: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Appends a value, in quotes if it needs them.
+pub(crate) fn write_where_needed(
+    value: &[u8],
+    out: &mut Vec<u8>,
+    needs_quotes: impl Fn(&[u8]) -> bool,
+) {
+    if needs_quotes(value) {
+        write_quoted(value, out);
+    } else {
+        out.extend_from_slice(value);
+    }
 }
 
 /// Quotes what was appended to `out` since `start`, moving it only when it needs quotes.

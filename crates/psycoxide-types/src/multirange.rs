@@ -3,23 +3,16 @@
 //! The server has them since PostgreSQL 14.
 //! <https://www.postgresql.org/docs/current/rangetypes.html>
 
-use crate::element::Element;
-use crate::error::{Error, Excerpt, Reason, Result};
+use crate::element::{Element, State, malformed};
+use crate::error::Result;
 use crate::range::{self, Range, leading_range};
-use crate::wire::{Reader, count_prefix};
+use crate::wire::{Counted, Reader, count_prefix};
 
 /// The ranges of the text form. After an error there are no more.
 #[derive(Clone, Debug)]
 pub struct TextRanges<'a> {
     rest: &'a [u8],
     state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Start,
-    Between,
-    Finished,
 }
 
 /// Decodes the text form.
@@ -52,20 +45,9 @@ impl<'a> Iterator for TextRanges<'a> {
         if self.state == State::Finished {
             return None;
         }
-        match self.step() {
-            Some(Some(range)) => Some(Ok(range)),
-            Some(None) => {
-                self.state = State::Finished;
-                None
-            }
-            None => {
-                self.state = State::Finished;
-                let expected = "ranges in braces";
-                let found = Excerpt::of(self.rest);
-                let reason = Reason::Syntax { expected, found };
-                Some(Err(Error::text("multirange", reason)))
-            }
-        }
+        let step = self.step();
+        let malformed = || malformed("multirange", "ranges in braces", self.rest);
+        self.state.after(step, malformed)
     }
 }
 
@@ -75,8 +57,7 @@ impl<'a> Iterator for TextRanges<'a> {
 /// place of the end.
 #[derive(Clone, Debug)]
 pub struct BinaryRanges<'a> {
-    reader: Option<Reader<'a>>,
-    remaining: usize,
+    items: Counted<'a>,
 }
 
 /// Decodes the count in front of the binary form.
@@ -85,8 +66,7 @@ pub fn decode_binary(value: &[u8]) -> Result<BinaryRanges<'_>> {
     // A range takes at least its length and its flags.
     let remaining = reader.count("ranges", 5)?;
     Ok(BinaryRanges {
-        reader: Some(reader),
-        remaining,
+        items: Counted::new(reader, remaining),
     })
 }
 
@@ -94,16 +74,8 @@ impl<'a> Iterator for BinaryRanges<'a> {
     type Item = Result<Range<&'a [u8]>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let reader = self.reader.as_mut()?;
-        if self.remaining == 0 {
-            return self.reader.take()?.finish().err().map(Err);
-        }
-        self.remaining -= 1;
-        let range = reader.value().and_then(range::decode_binary);
-        if range.is_err() {
-            self.reader = None;
-        }
-        Some(range)
+        self.items
+            .next(|reader| reader.value().and_then(range::decode_binary))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Bounds stay bytes here, to be decoded by the codec of the subtype.
 //! <https://www.postgresql.org/docs/current/rangetypes.html>
 
-use crate::element::{Element, leading_quoted, quote_tail, write_quoted};
+use crate::element::{Element, leading_quoted, quote_tail, write_where_needed};
 use crate::error::{Error, Reason, Result};
 use crate::wire::{Reader, write_value};
 
@@ -163,10 +163,8 @@ pub fn encode_text(range: &Range<&[u8]>, out: &mut Vec<u8>) {
 
 /// Appends a bound of the text form, in quotes where it needs them.
 pub fn encode_text_bound(bound: Option<&[u8]>, out: &mut Vec<u8>) {
-    match bound {
-        None => {}
-        Some(value) if needs_quotes(value) => write_quoted(value, out),
-        Some(value) => out.extend_from_slice(value),
+    if let Some(value) = bound {
+        write_where_needed(value, out, needs_quotes);
     }
 }
 

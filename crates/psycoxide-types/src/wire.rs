@@ -156,6 +156,49 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Items whose number stood in front of them.
+///
+/// After an error there are no more. Bytes behind the last item are an error too, which takes the
+/// place of the end.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted<'a> {
+    reader: Option<Reader<'a>>,
+    remaining: usize,
+}
+
+impl<'a> Counted<'a> {
+    /// `remaining` items, which `reader` stands in front of.
+    pub(crate) fn new(reader: Reader<'a>, remaining: usize) -> Self {
+        Self {
+            reader: Some(reader),
+            remaining,
+        }
+    }
+
+    /// How many items are still to come.
+    pub(crate) fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    /// The next item, which `read` takes.
+    #[inline]
+    pub(crate) fn next<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader<'a>) -> Result<T>,
+    ) -> Option<Result<T>> {
+        let reader = self.reader.as_mut()?;
+        if self.remaining == 0 {
+            return self.reader.take()?.finish().err().map(Err);
+        }
+        self.remaining -= 1;
+        let item = read(reader);
+        if item.is_err() {
+            self.reader = None;
+        }
+        Some(item)
+    }
+}
+
 /// The bytes of a value whose size is fixed.
 #[inline]
 pub(crate) fn fixed<const N: usize>(value: &[u8], type_name: &'static str) -> Result<[u8; N]> {

@@ -4,7 +4,7 @@
 use super::MAX_DIMENSIONS;
 use crate::Oid;
 use crate::error::{Error, Reason, Result};
-use crate::wire::{Reader, count_prefix};
+use crate::wire::{Counted, Reader, count_prefix};
 
 /// Length and lower bound of one dimension.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -103,8 +103,7 @@ impl<'a> BinaryArray<'a> {
     /// The elements in row-major order; `None` is NULL.
     pub fn elements(&self) -> BinaryElements<'a> {
         BinaryElements {
-            reader: Some(self.elements.clone()),
-            remaining: self.element_count,
+            items: Counted::new(self.elements.clone(), self.element_count),
         }
     }
 }
@@ -115,8 +114,7 @@ impl<'a> BinaryArray<'a> {
 /// the place of the end.
 #[derive(Clone, Debug)]
 pub struct BinaryElements<'a> {
-    reader: Option<Reader<'a>>,
-    remaining: usize,
+    items: Counted<'a>,
 }
 
 impl<'a> Iterator for BinaryElements<'a> {
@@ -124,16 +122,7 @@ impl<'a> Iterator for BinaryElements<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let reader = self.reader.as_mut()?;
-        if self.remaining == 0 {
-            return self.reader.take()?.finish().err().map(Err);
-        }
-        self.remaining -= 1;
-        let element = reader.nullable();
-        if element.is_err() {
-            self.reader = None;
-        }
-        Some(element)
+        self.items.next(Reader::nullable)
     }
 }
 

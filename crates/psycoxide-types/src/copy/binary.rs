@@ -4,7 +4,7 @@
 //! its own. <https://www.postgresql.org/docs/current/sql-copy.html>
 
 use crate::error::{Error, Reason, Result};
-use crate::wire::Reader;
+use crate::wire::{Counted, Reader};
 
 /// What every binary copy begins with: the signature, no flags, no extension.
 pub const HEADER: [u8; 19] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -49,8 +49,7 @@ pub fn decode_row(data: &[u8]) -> Result<Option<Fields<'_>>> {
         return Err(Error::binary("copy", Reason::Negative { what, found }));
     };
     Ok(Some(Fields {
-        reader: Some(reader),
-        remaining,
+        items: Counted::new(reader, remaining),
     }))
 }
 
@@ -60,14 +59,13 @@ pub fn decode_row(data: &[u8]) -> Result<Option<Fields<'_>>> {
 /// place of the end.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
-    reader: Option<Reader<'a>>,
-    remaining: usize,
+    items: Counted<'a>,
 }
 
 impl Fields<'_> {
     /// How many fields are still to come.
     pub fn remaining(&self) -> usize {
-        self.remaining
+        self.items.remaining()
     }
 }
 
@@ -76,16 +74,7 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let reader = self.reader.as_mut()?;
-        if self.remaining == 0 {
-            return self.reader.take()?.finish().err().map(Err);
-        }
-        self.remaining -= 1;
-        let field = reader.nullable();
-        if field.is_err() {
-            self.reader = None;
-        }
-        Some(field)
+        self.items.next(Reader::nullable)
     }
 }
 
