@@ -11,7 +11,6 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use psycoxide_connection::result::no_fields;
 use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
 use psycoxide_protocol::{Format, Oid};
 
@@ -289,16 +288,7 @@ impl Connection {
     /// # Errors
     /// As [`queue`](Self::queue).
     pub fn queue_command(&mut self, sql: &[u8]) -> Result<(), Error> {
-        self.pgconn.machine_mut().execute(Command {
-            statement: b"",
-            parse: Some((sql, &[])),
-            parameter_formats: &[],
-            parameter_count: 0,
-            encoded_parameters: &[],
-            result_format: Format::Text,
-            fields: Some(no_fields()),
-            chunk: 0,
-        })?;
+        self.pgconn.machine_mut().execute(Command::bare(sql))?;
         self.pipeline.push(Kind::Command, None);
         Ok(())
     }

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use psycoxide_connection::result::no_fields;
 use psycoxide_connection::{Command, Event, ExecStatus, QueryResult};
 use psycoxide_protocol::backend::{ErrorFields, Field};
 use psycoxide_protocol::{Format, Oid, TransactionStatus};
@@ -189,16 +188,7 @@ impl Execute {
                 closed += 1;
             }
             if begin {
-                machine.execute(Command {
-                    statement: b"",
-                    parse: Some((begin_statement.text(), &[])),
-                    parameter_formats: &[],
-                    parameter_count: 0,
-                    encoded_parameters: &[],
-                    result_format: Format::Text,
-                    fields: Some(no_fields()),
-                    chunk: 0,
-                })?;
+                machine.execute(Command::bare(begin_statement.text()))?;
             }
             let text = request.query.text();
             let (statement, parse, fields): (&[u8], _, _) = match &advice {

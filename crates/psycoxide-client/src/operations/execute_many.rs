@@ -193,16 +193,10 @@ impl ExecuteMany {
         }
         if needs_begin {
             let begin = connection.begin_statement().clone();
-            connection.pgconn.machine_mut().execute(Command {
-                statement: b"",
-                parse: Some((begin.text(), &[])),
-                parameter_formats: &[],
-                parameter_count: 0,
-                encoded_parameters: &[],
-                result_format: Format::Text,
-                fields: Some(no_fields()),
-                chunk: 0,
-            })?;
+            connection
+                .pgconn
+                .machine_mut()
+                .execute(Command::bare(begin.text()))?;
             self.awaited.push_back(Awaited::Begin);
         }
         Ok(())

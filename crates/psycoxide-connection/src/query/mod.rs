@@ -54,6 +54,22 @@ pub struct Command<'a> {
     pub chunk: usize,
 }
 
+impl<'a> Command<'a> {
+    /// A statement without a name, parameters and rows, such as `BEGIN`.
+    pub fn bare(sql: &'a [u8]) -> Self {
+        Self {
+            statement: b"",
+            parse: Some((sql, &[])),
+            parameter_formats: &[],
+            parameter_count: 0,
+            encoded_parameters: &[],
+            result_format: Format::Text,
+            fields: Some(no_fields()),
+            chunk: 0,
+        }
+    }
+}
+
 /// What a command in the queue is, as far as its answers differ.
 #[derive(Debug)]
 enum Kind {

@@ -2,8 +2,6 @@
 //!
 //! <https://www.postgresql.org/docs/current/libpq-async.html>
 
-use std::sync::PoisonError;
-
 use psycoxide_client::GetResult;
 use pyo3::prelude::*;
 
@@ -139,11 +137,7 @@ impl PGconn {
             return Ok(None);
         }
         let next = {
-            let mut handlers = self
-                .shared
-                .handlers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut handlers = news::handlers(&self.shared);
             handlers.backlog.pop_front()
         };
         let next = next.or_else(|| {

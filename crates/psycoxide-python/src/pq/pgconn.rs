@@ -4,7 +4,7 @@
 //! <https://www.postgresql.org/docs/current/libpq-status.html>
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use psycoxide_client::{ConnectOptions, Connection, Error, PgConn, Place};
 use pyo3::prelude::*;
@@ -22,6 +22,7 @@ use crate::conninfo;
 use crate::driver;
 use crate::error;
 use crate::event_loop;
+use crate::news;
 use crate::shared::Shared;
 
 /// A connection.
@@ -411,11 +412,7 @@ impl PGconn {
     /// Called with a `PGresult` for each notice; `None`: nobody is.
     #[getter]
     fn notice_handler(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let handlers = self
-            .shared
-            .handlers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let handlers = news::handlers(&self.shared);
         handlers
             .notice
             .as_ref()
@@ -424,21 +421,13 @@ impl PGconn {
 
     #[setter]
     fn set_notice_handler(&self, handler: Option<Py<PyAny>>) {
-        self.shared
-            .handlers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .notice = handler;
+        news::handlers(&self.shared).notice = handler;
     }
 
     /// Called with a `PGnotify` for each notification; `None`: they wait for `notifies()`.
     #[getter]
     fn notify_handler(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let handlers = self
-            .shared
-            .handlers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let handlers = news::handlers(&self.shared);
         handlers
             .notify
             .as_ref()
@@ -447,11 +436,7 @@ impl PGconn {
 
     #[setter]
     fn set_notify_handler(&self, handler: Option<Py<PyAny>>) {
-        self.shared
-            .handlers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .notify = handler;
+        news::handlers(&self.shared).notify = handler;
     }
 
     /// Runs commands for their effect, `bytes` or a list of them, at once or as something to

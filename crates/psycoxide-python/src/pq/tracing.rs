@@ -3,7 +3,6 @@
 //! Lines are written when the call that caused them is over, with the times of the messages.
 //! <https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE>
 
-use std::sync::PoisonError;
 use std::time::UNIX_EPOCH;
 
 use psycoxide_client::Traced;
@@ -40,11 +39,7 @@ impl PGconn {
 
     /// Chooses what the trace leaves out, `Trace` members; to be called after `trace()`.
     fn set_trace_flags(&self, flags: u32) {
-        let mut handlers = self
-            .shared
-            .handlers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut handlers = news::handlers(&self.shared);
         if let Some(file) = &mut handlers.trace {
             file.flags = flags;
         }
@@ -61,11 +56,7 @@ impl PGconn {
 }
 
 fn put(shared: &Shared, file: Option<TraceFile>) {
-    shared
-        .handlers
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .trace = file;
+    news::handlers(shared).trace = file;
 }
 
 /// Writes what was traced since the last call.
@@ -73,11 +64,7 @@ fn put(shared: &Shared, file: Option<TraceFile>) {
 /// # Errors
 /// When the file cannot be written to: nothing more is traced then.
 pub fn write(py: Python<'_>, shared: &Shared) -> PyResult<()> {
-    let file = shared
-        .handlers
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .trace;
+    let file = news::handlers(shared).trace;
     let Some(file) = file else {
         return Ok(());
     };

@@ -102,10 +102,9 @@ impl Outside<'_> {
             let Date { year, month, day } = self.nearest().date;
             return Ok(PyDate::new(cx.py, year, month, day)?.into_any());
         }
-        match exact(policy, date.map(|date| date.days())) {
-            Some(days) => extended(cx.py, &CLASS, "ExtendedDate", days),
-            None => Err(self.refuse("date")),
-        }
+        let days =
+            exact(policy, date.map(|date| date.days())).ok_or_else(|| self.refuse("date"))?;
+        extended(cx.py, &CLASS, "ExtendedDate", days)
     }
 
     /// A `timestamp`, in microseconds.
@@ -120,10 +119,8 @@ impl Outside<'_> {
         if policy == OutOfRange::Clamp {
             return Ok(timezone::datetime(cx.py, &self.nearest(), None, false)?.into_any());
         }
-        match exact(policy, micros) {
-            Some(micros) => extended(cx.py, &CLASS, "ExtendedTimestamp", micros),
-            None => Err(self.refuse("timestamp")),
-        }
+        let micros = exact(policy, micros).ok_or_else(|| self.refuse("timestamp"))?;
+        extended(cx.py, &CLASS, "ExtendedTimestamp", micros)
     }
 
     /// A `timestamptz`, in microseconds of UTC.
@@ -140,10 +137,8 @@ impl Outside<'_> {
             let zone = zone.tzinfo.bind(cx.py);
             return Ok(timezone::datetime(cx.py, &self.nearest(), Some(zone), false)?.into_any());
         }
-        match exact(policy, micros) {
-            Some(micros) => extended(cx.py, &CLASS, "ExtendedTimestamptz", micros),
-            None => Err(self.refuse("timestamp")),
-        }
+        let micros = exact(policy, micros).ok_or_else(|| self.refuse("timestamp"))?;
+        extended(cx.py, &CLASS, "ExtendedTimestamptz", micros)
     }
 }
 
