@@ -2,7 +2,8 @@
 //!
 //! A [`Script`] is a list of steps from the server's point of view: what it expects, what it sends and
 //! how it cuts it up, when it closes. [`Player`] plays it without I/O; [`Link`] joins a player to a
-//! client under test in memory; [`Server`] plays scripts to real sockets.
+//! client under test in memory; [`Server`] plays scripts to real sockets, at ports that [`listen`] gives
+//! to one test alone.
 //!
 //! [`backend`] encodes the server's messages, the counterpart of `psycoxide_protocol::backend`.
 //!
@@ -12,11 +13,13 @@
 pub mod backend;
 
 mod link;
+mod listen;
 mod player;
 mod script;
 mod server;
 
 pub use link::Link;
+pub use listen::listen;
 pub use player::{Action, Mismatch, Player};
 pub use script::{Script, Step};
 pub use server::Server;

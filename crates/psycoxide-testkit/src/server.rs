@@ -1,15 +1,20 @@
 //! Scripts played to real sockets, on the loopback.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::listen::listen;
 use crate::player::{Action, Player};
 use crate::script::Script;
 
 /// How long the server waits for the client before it calls the test failed.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long after the test's last step the last script may take.
+const FINISH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server in a thread of its own. The first connection gets the first script, and so on; after the
 /// last script it no longer listens.
@@ -32,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Server {
     address: SocketAddr,
     thread: JoinHandle<Vec<Vec<Vec<u8>>>>,
+    /// Disconnected when the thread is through.
+    over: Receiver<()>,
 }
 
 impl Server {
@@ -41,17 +48,22 @@ impl Server {
     ///
     /// When there is none.
     pub fn start(scripts: Vec<Script>) -> Self {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
+        let listener = listen();
         let address = listener.local_addr().expect("a listener has an address");
+        let (running, over) = channel();
         let thread = std::thread::spawn(move || {
+            let _running = running;
             let play_next = |script| {
                 let (stream, _) = listener.accept().expect("a client connects");
                 play(&stream, script).expect("the socket works")
             };
             scripts.into_iter().map(play_next).collect()
         });
-        Self { address, thread }
+        Self {
+            address,
+            thread,
+            over,
+        }
     }
 
     /// Where it listens.
@@ -63,8 +75,11 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// When a client did not keep to its script.
+    /// When a client did not keep to its script, or did not come.
     pub fn finish(self) -> Vec<Vec<Vec<u8>>> {
+        if self.over.recv_timeout(FINISH_PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            panic!("the server at {} waits for a client", self.address);
+        }
         match self.thread.join() {
             Ok(transcripts) => transcripts,
             Err(panic) => std::panic::resume_unwind(panic),
