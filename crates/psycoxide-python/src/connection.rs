@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::adapt::registry::AdaptersMap;
+use crate::adapt::adapters_map::AdaptersMap;
 use crate::auto::Auto;
 use crate::error::{self, InterfaceError};
 use crate::pq::pgconn::PGconn;

@@ -12,8 +12,9 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple, PyType,
 };
 
+use super::class::{ClassRef, DumperClass, LoaderClass};
 use super::codec::{DumpCodec, DumpKind, LoadCodec, LoadKind, OutOfRange, Scalar};
-use super::registry::{ClassRef, DumperClass, LoaderClass, Registry};
+use super::registry::Registry;
 
 use Format::{Binary, Text};
 

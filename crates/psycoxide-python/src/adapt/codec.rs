@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use super::registry::class_format;
+use super::class::class_format;
 
 /// How to write a Python value, without calling a Python class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,13 @@
 //! DataRow    ──▶ RowLoaders  ◀── registry ──▶ load::Loader ──▶ objects ──▶ row maker
 //! ```
 //!
-//! The [`registry`] holds Python classes; a built-in class names a native codec
+//! The [`registry`] holds Python classes ([`class`]); a built-in class names a native codec
 //! ([`codec`]) and is never called, a user's class is. Settings of the session that values depend
 //! on are in [`session`].
 
+pub mod adapters_map;
 mod builtin;
+pub mod class;
 pub mod codec;
 pub mod dump;
 pub mod encoding;
@@ -30,7 +32,7 @@ use pyo3::types::PyModule;
 /// # Errors
 /// If a class cannot be made.
 pub fn register(_py: Python<'_>, module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<registry::AdaptersMap>()?;
+    module.add_class::<adapters_map::AdaptersMap>()?;
     module.add_class::<transformer::Transformer>()?;
     module.add_class::<session::SessionRef>()?;
     module.add_function(wrap_pyfunction!(builtin::builtin_types, module)?)?;

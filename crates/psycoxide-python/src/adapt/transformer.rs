@@ -16,6 +16,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
+use super::adapters_map::AdaptersMap;
+use super::class::{DumperClass, LoaderClass};
 use super::dump::Dumper;
 use super::dump::python::PythonDumper;
 use super::error::Result;
@@ -23,7 +25,7 @@ use super::load::Loader;
 use super::load::python::PythonLoader;
 use super::load::row::RowLoaders;
 use super::python_api;
-use super::registry::{AdaptersMap, DumperClass, LoaderClass, Registry};
+use super::registry::Registry;
 use super::session::{Session, SessionHandle, SessionRef};
 
 /// The base and the whole of `psycoxide.adapt.Transformer`.

@@ -19,8 +19,8 @@ use psycoxide_protocol::Format;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::adapt::adapters_map::AdaptersMap;
 use crate::adapt::load::row::{RowLoaders, RowMaker};
-use crate::adapt::registry::AdaptersMap;
 use crate::adapt::transformer::Transformer;
 use crate::connection::ConnectionBase;
 use crate::error::InterfaceError;
