@@ -133,6 +133,43 @@ def test_spellings_survive_a_round_trip(rig: Rig, name: str) -> None:
     rig.expect(1, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("PGLOADBALANCE", "any"), ("PGLOADBALANCEHOSTS", "true")]
+)
+def test_settings_of_the_environment(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("PGTOPOLOGYKEYS", key("a:1", "b:2"))
+    base: dict[str, Any] = {**rig.cluster.contact(1), "sslmode": "disable"}
+    for _ in range(4):
+        rig.made.append(psycoxide.connect(**base))
+    rig.expect(4, 0, 0)
+    rig.close()
+
+    async def main() -> None:
+        async with await psycoxide.AsyncConnection.connect(**base) as conn:
+            assert conn.info.node is not None
+            assert conn.info.node.zone == "a"
+
+    asyncio.run(main())
+    # What is given goes before it.
+    rig.made.append(psycoxide.connect(**base, topology_keys=key("b")))
+    rig.expect(0, 1, 0)
+    with psycoxide.connect(**base, load_balance="false") as conn:
+        assert conn.info.node is None
+    # It is not part of what a connection string says.
+    assert set(conninfo_to_dict(make_conninfo(**base))) == set(base)
+
+
+def test_nonsense_in_the_environment(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGTOPOLOGYKEYS", "nonsense")
+    before = rig.attempts()
+    with pytest.raises(psycoxide.ProgrammingError, match="topology_keys"):
+        psycoxide.connect(**rig.dsn(1))
+    assert rig.attempts() == before
+
+
 def test_parameters_are_not_sent_to_the_server(rig: Rig) -> None:
     """The startup packet has none of them: a server would refuse what it does not know."""
     conn = rig.one(

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::environment::{self, Environment};
-use crate::keyword::{self, Family, Keyword};
+use crate::keyword::{self, Keyword};
 use crate::secret::MASK;
 use crate::{Error, Parameters, Profile, redact, service_file};
 
@@ -187,9 +187,6 @@ fn of_environment(
     keyword: &Keyword,
     environment: &dyn Environment,
 ) -> Result<Option<(String, &'static str)>, Error> {
-    if keyword.family == Family::Cluster {
-        return Ok(None);
-    }
     if let Some(variable) = keyword.variable
         && let Some(value) = environment::text(environment, variable)?
     {

@@ -118,6 +118,74 @@ fn what_is_given_wins_over_the_environment() {
 }
 
 #[test]
+fn the_environment_speaks_for_what_is_not_given() {
+    let environment = Fixed::default()
+        .home("/h")
+        .file("/h/.pg_service.conf", 0o644, "[s]\nyb_policy=p2c\n")
+        .variable("PGLOADBALANCE", "only-rr")
+        .variable("PGTOPOLOGYKEYS", "c.r.z:1,c.r.*:2")
+        .variable("PGYBPOLICY", "random")
+        .variable("PGYBSERVERSREFRESHINTERVAL", "601");
+    let config = config_in("", &environment).unwrap();
+    assert_eq!(config.cluster.load_balance, LoadBalance::OnlyReadReplica);
+    assert_eq!(config.cluster.topology_keys.levels().len(), 2);
+    assert_eq!(config.cluster.policy, Policy::Random);
+    assert_eq!(config.cluster.refresh_interval, Duration::from_secs(600));
+    assert_eq!(config.warnings.len(), 1);
+    let origin = |name: &str| config.settings.get(name).unwrap().origin;
+    assert_eq!(origin("load_balance"), Origin::Environment("PGLOADBALANCE"));
+
+    let text = "service=s load_balance=true topologyKeys=c.r.y";
+    let config = config_in(text, &environment).unwrap();
+    assert_eq!(config.cluster.load_balance, LoadBalance::Any);
+    assert_eq!(config.cluster.topology_keys.levels().len(), 1);
+    assert_eq!(config.cluster.policy, Policy::PowerOfTwo);
+}
+
+#[test]
+fn both_switches_may_stand_in_the_environment() {
+    let balance = |text: &str, environment: &Fixed| {
+        let config = config_in(text, environment)?;
+        Ok::<_, Error>((config.cluster.load_balance, config.load_balance_hosts))
+    };
+    let smart = Fixed::default().variable("PGLOADBALANCEHOSTS", "true");
+    let (any, off) = (LoadBalance::Any, LoadBalance::Off);
+    let (disable, random) = (LoadBalanceHosts::Disable, LoadBalanceHosts::Random);
+    assert_eq!(balance("", &smart).unwrap(), (any, disable));
+    let given = balance("load_balance_hosts=random", &smart).unwrap();
+    assert_eq!(given, (off, random));
+    assert_eq!(
+        balance("load_balance=false", &smart).unwrap(),
+        (off, disable)
+    );
+
+    // Of the same origin they have to agree.
+    let both = smart.variable("PGLOADBALANCE", "only-rr");
+    let error = balance("", &both).unwrap_err();
+    assert!(matches!(error, Error::LoadBalanceConflict { .. }));
+    // Set to nothing is not set.
+    let empty = Fixed::default()
+        .variable("PGLOADBALANCE", "")
+        .variable("PGTOPOLOGYKEYS", "");
+    assert_eq!(balance("", &empty).unwrap(), (off, disable));
+}
+
+#[test]
+fn nonsense_in_the_environment_is_a_programming_error() {
+    for (variable, keyword) in [
+        ("PGLOADBALANCE", "load_balance"),
+        ("PGTOPOLOGYKEYS", "topology_keys"),
+        ("PGYBCONTROLTIMEOUT", "yb_control_timeout"),
+        ("PGYBADDRESSMAP", "yb_address_map"),
+    ] {
+        let environment = Fixed::default().variable(variable, "x");
+        let error = config_in("", &environment).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Programming, "{variable}");
+        assert!(error.to_string().contains(keyword), "{error}");
+    }
+}
+
+#[test]
 fn numbers_out_of_range_are_clamped_with_a_warning() {
     for (text, seconds, clamped) in [
         ("0", 0, false),
