@@ -15,7 +15,7 @@ from . import abc
 from ._base.connection import BaseConnection
 from ._enums import PyFormat
 from ._typeinfo import TypesRegistry
-from .abc import AdaptContext, Buffer, ConnParam, Params, Query
+from .abc import AdaptContext, AddressMap, Buffer, ConnParam, Params, Query
 from .adapt import AdaptersMap as _PublicAdaptersMap
 from .pq import (
     ConninfoOption,
@@ -232,7 +232,12 @@ class Stream:
 
 @final
 class Connector:
-    def __new__(cls, parameters: Mapping[str, ConnParam], asynchronous: bool) -> Self: ...
+    def __new__(
+        cls,
+        parameters: Mapping[str, ConnParam],
+        asynchronous: bool,
+        address_map: AddressMap | None = None,
+    ) -> Self: ...
     def abandon(self) -> None: ...
     def run(self) -> PGconn: ...
     def step(
@@ -253,7 +258,9 @@ def forget_clusters() -> None: ...
 
 @final
 class ClusterFinder:
-    def __new__(cls, parameters: Mapping[str, ConnParam]) -> Self: ...
+    def __new__(
+        cls, parameters: Mapping[str, ConnParam], address_map: AddressMap | None = None
+    ) -> Self: ...
     def abandon(self) -> None: ...
     def run(self) -> ClusterHandle: ...
     def step(

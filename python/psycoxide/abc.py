@@ -48,6 +48,9 @@ Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 #: The value of a connection parameter.
 ConnParam: TypeAlias = str | int | None
+#: What `yb_address_map` may be instead of a text: takes a host and a port that a cluster announces,
+#: and returns those to connect to, or `None` to leave them as they are.
+AddressMap: TypeAlias = Callable[[str, int], tuple[str, int] | None]
 #: Connection parameters, to be changed.
 ConnDict: TypeAlias = dict[str, ConnParam]
 #: Connection parameters, to be read.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from ._core import _NodeTuple
-    from .abc import ConnParam
+    from .abc import AddressMap, ConnParam
 
     AnyNode: TypeAlias = "Node | str | tuple[str, int]"
 
@@ -297,7 +297,7 @@ class Cluster:
         return f"<psycoxide.cluster.Cluster {self.key}>"
 
 
-def get(conninfo: str = "", **kwargs: ConnParam) -> Cluster:
+def get(conninfo: str = "", **kwargs: ConnParam | AddressMap) -> Cluster:
     """The cluster that these parameters lead to.
 
     If this process does not know it yet, one of the hosts is connected to and asked for the list of
@@ -308,15 +308,14 @@ def get(conninfo: str = "", **kwargs: ConnParam) -> Cluster:
     :raises ProgrammingError: for a bad parameter, before anything is connected.
     :raises OperationalError: if none of the hosts gives the list.
     """
-    return Cluster(_core.ClusterFinder(_parameters(conninfo, kwargs)).run())
+    return Cluster(_finder(conninfo, kwargs).run())
 
 
-async def aget(conninfo: str = "", **kwargs: ConnParam) -> Cluster:
+async def aget(conninfo: str = "", **kwargs: ConnParam | AddressMap) -> Cluster:
     """The same as :func:`get`, for asyncio."""
     from ._async import waiting
 
-    finder = _core.ClusterFinder(_parameters(conninfo, kwargs))
-    return Cluster(await waiting.run_steps(finder))
+    return Cluster(await waiting.run_steps(_finder(conninfo, kwargs)))
 
 
 def clusters() -> list[Cluster]:
@@ -439,10 +438,12 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _parameters(conninfo: str, kwargs: dict[str, ConnParam]) -> dict[str, Any]:
+def _finder(conninfo: str, kwargs: dict[str, Any]) -> _core.ClusterFinder:
+    from ._base.connection import take_address_map
     from .conninfo import conninfo_to_dict
 
-    return conninfo_to_dict(conninfo, **kwargs)
+    address_map = take_address_map(kwargs)
+    return _core.ClusterFinder(conninfo_to_dict(conninfo, **kwargs), address_map)
 
 
 def _node_of(described: _NodeTuple | None) -> Node | None:

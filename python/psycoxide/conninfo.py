@@ -26,13 +26,14 @@ def make_conninfo(conninfo: str = "", **kwargs: ConnParam) -> str:
     """A connection string with keyword arguments put over it.
 
     :param conninfo: a connection string: `key=value` pairs or a `postgresql://` URI.
-    :param kwargs: parameters that replace those of `conninfo`; one that is `None` replaces nothing.
+    :param kwargs: parameters that replace those of `conninfo`; one that is `None` replaces nothing,
+        nor does a `yb_address_map` that is a function: it is for `connect()` alone.
     :return: the connection string as it was given if nothing replaces anything, else in the form of
         `key=value` pairs.
     :raises ProgrammingError: if the result would be no valid connection string.
     """
     return _core.merge_conninfo(
-        conninfo, {name: str(value) for name, value in kwargs.items() if value is not None}
+        conninfo, {name: str(value) for name, value in kwargs.items() if _is_set(name, value)}
     )
 
 
@@ -41,15 +42,20 @@ def conninfo_to_dict(conninfo: str = "", **kwargs: ConnParam) -> ConnDict:
 
     :param conninfo: a connection string: `key=value` pairs or a `postgresql://` URI.
     :param kwargs: parameters that replace those of `conninfo`; one that is `None` replaces nothing.
-        They are not checked, and keep the type they have.
+        They are not checked, and keep the type they have; a `yb_address_map` that is a function is
+        left out.
     :return: what is set, not what is defaulted; values of `conninfo` are strings.
     :raises ProgrammingError: if `conninfo` is no valid connection string.
     """
     parameters: ConnDict = dict(_core.parse_conninfo(conninfo))
     for name, value in kwargs.items():
-        if value is not None:
+        if _is_set(name, value):
             parameters[name] = value
     return parameters
+
+
+def _is_set(name: str, value: object) -> bool:
+    return value is not None and not (name == "yb_address_map" and callable(value))
 
 
 def timeout_from_conninfo(params: ConnDict) -> int:

@@ -46,6 +46,10 @@ def list_row(cursor: Cursor[Any]) -> RowMaker[list[str]]:
 def connections() -> None:
     assert_type(psycoxide.connect(), Connection[tuple[Any, ...]])
     assert_type(psycoxide.connect("host=localhost", port=5433), Connection[tuple[Any, ...]])
+    assert_type(
+        psycoxide.connect(yb_address_map=lambda host, port: (host, port + 10000)),
+        Connection[tuple[Any, ...]],
+    )
     assert_type(psycoxide.connect(row_factory=dict_row), Connection[dict[str, Any]])
     assert_type(Connection.connect(autocommit=True), Connection[tuple[Any, ...]])
     assert_type(Connection.connect(row_factory=class_row(Person)), Connection[Person])

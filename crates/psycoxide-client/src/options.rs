@@ -18,7 +18,7 @@ use psycoxide_transport::tls::{
 };
 use psycoxide_transport::{SocketOptions, Stream, TlsConnector};
 
-use crate::cluster::ClusterOptions;
+use crate::cluster::{AddressMapper, ClusterOptions};
 use crate::error::Error;
 use crate::operations::session_attrs::SessionAttrs;
 use crate::place::Place;
@@ -189,6 +189,16 @@ impl ConnectOptions {
             cluster: Some(ClusterOptions::always(config)),
             ..ConnectOptions::new(config)?
         })
+    }
+
+    /// The same with a program that says which address to use in place of one that a cluster
+    /// announces; the text of `yb_address_map` does not count then.
+    #[must_use]
+    pub fn with_address_mapper(mut self, program: Arc<dyn AddressMapper>) -> ConnectOptions {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.set_mapper(program);
+        }
+        self
     }
 
     /// The first host, as far as it is known without resolving it.

@@ -9,10 +9,10 @@ mod support;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use psycoxide_client::cluster::{FindCluster, REGISTRY, wait_refreshed};
+use psycoxide_client::cluster::{AddressMapper, FindCluster, REGISTRY, wait_refreshed};
 use psycoxide_client::operations::connect::{Connect, ConnectStep, Steps};
 use psycoxide_client::{ConnectOptions, Error, PgConn};
 use psycoxide_cluster::{BreakerState, Cluster, NodeStatus, Reason};
@@ -424,6 +424,76 @@ fn addresses_are_replaced_where_that_is_wanted() {
     assert_eq!(pgconn.place().port, port);
     let member = pgconn.member().unwrap();
     assert_eq!(&*member.node().private.host, "10.255.255.1");
+    pgconn.close();
+    node.finish();
+}
+
+/// Maps one port to another, and remembers what it was asked.
+#[derive(Debug)]
+struct Forwarding {
+    port: u16,
+    asked: Mutex<Vec<(String, u16)>>,
+}
+
+impl AddressMapper for Forwarding {
+    fn map(&self, host: &str, port: u16) -> Result<Option<(String, u16)>, String> {
+        self.asked.lock().unwrap().push((host.to_owned(), port));
+        match port {
+            5433 => Ok(Some(("127.0.0.1".to_owned(), self.port))),
+            2 => Err("it is not known here".to_owned()),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn forwarding(server: &Server, more: &str, port: u16) -> (Arc<ConnectOptions>, Arc<Forwarding>) {
+    let program = Arc::new(Forwarding {
+        port,
+        asked: Mutex::default(),
+    });
+    let text = format!("{} load_balance=true {more}", at(server.address()));
+    let parameters = Parameters::parse(&format!("sslmode=disable {text}")).unwrap();
+    let environment = Fixed::default().user("ann").home("/nowhere");
+    let config = resolve(&parameters, &environment, Profile::Yugabyte).unwrap();
+    let options = ConnectOptions::new(&config).unwrap();
+    (
+        Arc::new(options.with_address_mapper(program.clone())),
+        program,
+    )
+}
+
+#[test]
+fn a_program_may_say_which_addresses_to_use() {
+    let node = node(1);
+    let port = node.address().port();
+    let contact = contact(listing("u-program", &[("10.255.255.1", 5433)]));
+    // It takes the place of the text.
+    let text = format!("yb_address_map=10.255.255.1=127.0.0.1:{}", NOBODY[0]);
+    let (options, program) = forwarding(&contact, &text, port);
+    let mut pgconn = connect(&options).unwrap();
+    assert_eq!(pgconn.place().port, port);
+    let member = pgconn.member().unwrap();
+    assert_eq!(&*member.node().private.host, "10.255.255.1");
+    assert_eq!(
+        *program.asked.lock().unwrap(),
+        [("10.255.255.1".to_owned(), 5433)]
+    );
+    pgconn.close();
+    node.finish();
+}
+
+#[test]
+fn what_a_program_leaves_alone_or_fails_for_stays_as_it_is() {
+    let node = node(1);
+    let port = node.address().port();
+    let places = [("127.0.0.1", port), ("127.0.0.1", NOBODY[1])];
+    let contact = contact(listing("u-program-fails", &places));
+    let (options, program) = forwarding(&contact, "", port);
+    let mut pgconn = connect(&options).unwrap();
+    assert_eq!(pgconn.place().port, port);
+    assert_eq!(program.asked.lock().unwrap().len(), 2);
+    let cluster = cluster_of(&pgconn);
+    assert_eq!(status(&cluster, NOBODY[1]).info.mapped, None);
     pgconn.close();
     node.finish();
 }

@@ -11,14 +11,14 @@ use psycoxide_client::{BLOCKING_INTERVAL, ConnectOptions, Connection, Error, PgC
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::cluster::log;
+use crate::cluster::{address_map, log};
 use crate::conninfo;
 use crate::cooperative;
 use crate::error;
 use crate::pq::pgconn::PGconn;
 use crate::shared::Shared;
 
-/// An attempt to connect: `Connector(parameters, asynchronous)`.
+/// An attempt to connect: `Connector(parameters, asynchronous, address_map)`.
 #[pyclass(frozen, module = "psycoxide._core")]
 #[derive(Debug)]
 pub struct Connector {
@@ -62,15 +62,21 @@ impl Connector {
 #[pymethods]
 impl Connector {
     /// Checks the parameters (keyword to value) and completes them; nothing is connected yet.
+    /// `address_map`: called in place of the text of `yb_address_map`.
     #[new]
-    fn new(parameters: &Bound<'_, PyDict>, asynchronous: bool) -> PyResult<Connector> {
+    #[pyo3(signature = (parameters, asynchronous, address_map=None))]
+    fn new(
+        parameters: &Bound<'_, PyDict>,
+        asynchronous: bool,
+        address_map: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Connector> {
         let config = conninfo::resolve(parameters)?;
         let py = parameters.py();
         for warning in &config.warnings {
             conninfo::warn(py, &warning.to_string())?;
         }
         let options = ConnectOptions::new(&config).map_err(|error| error::connecting(py, error))?;
-        let options = Arc::new(options);
+        let options = Arc::new(address_map::with_function(options, address_map)?);
         let order = options.order(random);
         let connect = Mutex::new(Connect::new(options.clone(), order));
         Ok(Connector {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import _errors_base as e
-from .._base.connection import BaseConnection
+from .._base.connection import BaseConnection, take_address_map
 from .._generic import Row
 from .._tpc import RECOVER, Xid
 from ..rows import tuple_row
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .._base.retry import Jitter
     from .._enums import IsolationLevel
     from .._row_protocols import AsyncRowFactory
-    from ..abc import RV, AdaptContext, ConnDict, ConnParam, Params, PQGen, Query
+    from ..abc import RV, AdaptContext, AddressMap, ConnDict, ConnParam, Params, PQGen, Query
     from ..pq import PGconn
 
     CursorRow = TypeVar("CursorRow")
@@ -73,7 +73,7 @@ class AsyncConnection(BaseConnection[Row]):
         context: AdaptContext | None = None,
         row_factory: AsyncRowFactory[Row] | None = None,
         cursor_factory: type[AsyncCursor[Row]] | None = None,
-        **kwargs: ConnParam,
+        **kwargs: ConnParam | AddressMap,
     ) -> Self:
         """Connect to a database.
 
@@ -83,15 +83,17 @@ class AsyncConnection(BaseConnection[Row]):
         :param context: whose adapters to start with.
         :param row_factory: makes rows out of values.
         :param cursor_factory: the class of the connection's cursors.
-        :param kwargs: connection parameters; they go before those of `conninfo`.
+        :param kwargs: connection parameters; they go before those of `conninfo`. `yb_address_map`
+            may be a function, see :obj:`psycoxide.abc.AddressMap`.
         :raises ProgrammingError: for a bad parameter, before anything is connected.
         :raises OperationalError: if no connection could be made: the message lists all attempts.
 
         See "Connection Strings" of the PostgreSQL manual, section libpq; what nobody sets has the
         defaults of YugabyteDB (see :func:`psycoxide.conninfo.set_default_profile`).
         """
+        address_map = take_address_map(kwargs)
         params = await cls._get_connection_params(conninfo, **kwargs)
-        pgconn = await waiting.connect(params)
+        pgconn = await waiting.connect(params, address_map)
         self = cls(pgconn)
         if row_factory is not None:
             self.row_factory = row_factory

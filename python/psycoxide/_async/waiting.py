@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     # unasync: end
     from typing import Any
 
+    from ..abc import AddressMap
     from ..pq import PGconn
 
 
-async def connect(parameters: dict[str, Any]) -> PGconn:
-    """Connect to the server that these parameters, keyword to value, name."""
+async def connect(parameters: dict[str, Any], address_map: AddressMap | None) -> PGconn:
+    """Connect to the server that these parameters, keyword to value, name.
+
+    :param address_map: called in place of the text of `yb_address_map`.
+    """
     # unasync: insert
-    # return _core.Connector(parameters, False).run()
+    # return _core.Connector(parameters, False, address_map).run()
     # unasync: end
     # unasync: remove
-    pgconn: PGconn = await run_steps(_core.Connector(parameters, True))
+    pgconn: PGconn = await run_steps(_core.Connector(parameters, True, address_map))
     return pgconn
     # unasync: end
 

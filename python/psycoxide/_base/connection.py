@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeAlias
 
     from .._errors_base import Diagnostic
+    from ..abc import AddressMap
     from ..pq import PGconn, PGnotify, PGresult
     from .pipeline import BasePipeline
     from .transaction import BaseTransaction
@@ -386,6 +387,15 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
         """Whether no transaction is open, so that there is nothing to commit or roll back."""
         self._check_connection_ok()
         return self._transaction_status == _IDLE
+
+
+def take_address_map(parameters: dict[str, Any]) -> AddressMap | None:
+    """Take `yb_address_map` out of keyword arguments if it is a function; a text stays there."""
+    function = parameters.get("yb_address_map")
+    if not callable(function):
+        return None
+    del parameters["yb_address_map"]
+    return function
 
 
 def _xid_of(xid: Xid | str) -> Xid:

@@ -12,12 +12,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..abc import AddressMap
     from ..pq import PGconn
 
 
-def connect(parameters: dict[str, Any]) -> PGconn:
-    """Connect to the server that these parameters, keyword to value, name."""
-    return _core.Connector(parameters, False).run()
+def connect(parameters: dict[str, Any], address_map: AddressMap | None) -> PGconn:
+    """Connect to the server that these parameters, keyword to value, name.
+
+    :param address_map: called in place of the text of `yb_address_map`.
+    """
+    return _core.Connector(parameters, False, address_map).run()
 
 
 def notification(pgconn: PGconn, seconds: float | None) -> None:

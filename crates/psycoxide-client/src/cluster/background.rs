@@ -2,9 +2,10 @@
 //! tried. One thread a cluster, started when the cluster becomes known.
 //!
 //! The rule it guards: everything has a limit of time, also the resolver; no lock is held during any
-//! of it. The thread needs no interpreter, and a process that exits does not wait for it. A forked
-//! child has no such thread and no such cluster; it begins with its own. Before a fork an idle thread
-//! ends, with its work kept for the next one, so that a program that knows of no threads has none.
+//! of it. The thread needs no interpreter, unless a program maps addresses (see
+//! [`super::AddressMapper`]), and a process that exits does not wait for it. A forked child has no such
+//! thread and no such cluster; it begins with its own. Before a fork an idle thread ends, with its work
+//! kept for the next one, so that a program that knows of no threads has none.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

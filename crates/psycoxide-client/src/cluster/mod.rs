@@ -10,13 +10,14 @@
 //! Member: the connection's place at its node, in `PgConn`
 //! ```
 //!
-//! The rule it guards: no connect waits for a refresh, and nothing here needs Python: the thread
-//! goes on while the interpreter is busy, and stops nobody from exiting. What is worth a line in a
-//! log is kept in [`notes`] for whoever can write one.
+//! The rule it guards: no connect waits for a refresh, and nothing here needs Python (but what a
+//! program gives as [`AddressMapper`]): the thread goes on while the interpreter is busy, and stops
+//! nobody from exiting. What is worth a line in a log is kept in [`notes`] for whoever can write one.
 
 mod background;
 mod fault;
 mod find;
+mod mapper;
 mod member;
 pub mod notes;
 mod options;
@@ -26,6 +27,7 @@ use psycoxide_cluster::{Random, Registry};
 
 pub use background::{go_on, rest, wait_refreshed};
 pub use find::FindCluster;
+pub use mapper::AddressMapper;
 pub use member::Member;
 pub use options::ClusterOptions;
 

@@ -9,6 +9,7 @@ use psycoxide_connection::auth::Password;
 use psycoxide_conninfo::cluster::{AddressMapping, ClusterConfig, LoadBalance, TlsHost};
 use psycoxide_conninfo::{Config, Passwords, cluster, topology};
 
+use super::mapper::{AddressMapper, Mapper};
 use crate::options::{HostAddress, HostOptions};
 
 /// How connections spread over a cluster.
@@ -19,6 +20,8 @@ pub struct ClusterOptions {
     /// How long anything on the control connection may take.
     pub(crate) control_timeout: Duration,
     address_map: Vec<AddressMapping>,
+    /// What is asked instead of `address_map`.
+    mapper: Option<Mapper>,
     /// The name certificates of nodes must be for, if it is not their own.
     tls_name: Option<String>,
     passwords: Passwords,
@@ -44,6 +47,7 @@ impl ClusterOptions {
             search: Arc::new(search_options(cluster, load_balance)),
             control_timeout: cluster.control_timeout,
             address_map: cluster.address_map.clone(),
+            mapper: None,
             tls_name: first.filter(|_| cluster.tls_host == TlsHost::Contact),
             passwords: config.passwords.clone(),
         }
@@ -75,8 +79,16 @@ impl ClusterOptions {
         }
     }
 
+    /// Has a program asked in place of the text of `yb_address_map`.
+    pub(crate) fn set_mapper(&mut self, program: Arc<dyn AddressMapper>) {
+        self.mapper = Some(Mapper::new(program));
+    }
+
     /// What `yb_address_map` puts in the place of an address.
     pub(crate) fn mapped(&self, host: &str, port: u16) -> Option<Endpoint> {
+        if let Some(mapper) = &self.mapper {
+            return mapper.map(host, port);
+        }
         let mut found = self.address_map.iter();
         let (host, port) = found.find_map(|mapping| mapping.apply(host, port))?;
         Some(Endpoint::new(host, port))

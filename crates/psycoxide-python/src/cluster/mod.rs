@@ -2,6 +2,7 @@
 //!
 //! `psycoxide.cluster` makes its objects of the tuples given here.
 
+pub mod address_map;
 pub mod handle;
 pub mod log;
 
@@ -20,7 +21,7 @@ use crate::error;
 use handle::{ClusterHandle, ClusterRefresh};
 
 /// Finds the cluster that parameters lead to, and asks for its nodes if they are not known:
-/// `ClusterFinder(parameters)`.
+/// `ClusterFinder(parameters, address_map)`.
 #[pyclass(frozen, module = "psycoxide._core")]
 #[derive(Debug)]
 pub struct ClusterFinder {
@@ -30,9 +31,14 @@ pub struct ClusterFinder {
 
 #[pymethods]
 impl ClusterFinder {
-    /// Checks the parameters (keyword to value); nothing is connected yet.
+    /// Checks the parameters (keyword to value); nothing is connected yet. `address_map`: called
+    /// in place of the text of `yb_address_map`.
     #[new]
-    fn new(parameters: &Bound<'_, PyDict>) -> PyResult<ClusterFinder> {
+    #[pyo3(signature = (parameters, address_map=None))]
+    fn new(
+        parameters: &Bound<'_, PyDict>,
+        address_map: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<ClusterFinder> {
         let py = parameters.py();
         let config = conninfo::resolve(parameters)?;
         for warning in &config.warnings {
@@ -40,7 +46,7 @@ impl ClusterFinder {
         }
         let options =
             ConnectOptions::for_cluster(&config).map_err(|error| error::connecting(py, error))?;
-        let options = Arc::new(options);
+        let options = Arc::new(address_map::with_function(options, address_map)?);
         let find = Mutex::new(FindCluster::new(options.clone()));
         Ok(ClusterFinder { options, find })
     }
