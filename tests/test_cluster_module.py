@@ -52,6 +52,28 @@ def test_connections_that_are_not_spread_have_none(rig: local.Cluster) -> None:
     with psycoxide.connect(rig.node(1).dsn, load_balance="false") as conn:
         assert conn.info.node is None
         assert conn.info.cluster is None
+        assert not conn.info.is_node_doubtful
+    assert not conn.info.is_node_doubtful
+
+
+def test_connections_of_a_drained_node_are_doubtful(rig: local.Cluster) -> None:
+    with balanced(rig) as conn, balanced(rig) as other:
+        assert not conn.info.is_node_doubtful
+        node, found = conn.info.node, conn.info.cluster
+        assert node is not None and found is not None
+        found.drain(node)
+        try:
+            assert conn.info.is_node_doubtful
+            assert not other.info.is_node_doubtful
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+        finally:
+            found.undrain(node)
+        # What has passed meanwhile is not known.
+        assert conn.info.is_node_doubtful
+        with balanced(rig, topology_keys=node.placement) as later:
+            assert later.info.node == node
+            assert not later.info.is_node_doubtful
+    assert conn.info.is_node_doubtful and other.info.is_node_doubtful
 
 
 def test_nodes_and_what_we_have_with_them(rig: local.Cluster) -> None:

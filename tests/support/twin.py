@@ -139,7 +139,7 @@ def wrap(value: Any) -> Any:
         counterpart = getattr(psycoxide, f"Async{kind.__name__}", None)
         if counterpart is not None and kind is getattr(psycoxide, kind.__name__, None):
             return Wrapped(value, counterpart)
-    names = {"_GeneratorContextManager", "CopyContext", "CopyIterator"}
+    names = {"_GeneratorContextManager", "CopyContext", "CopyIterator", "Deadline"}
     if inspect.isgenerator(value) or type(value).__name__ in names:
         return Wrapped(value, type(value))
     return value

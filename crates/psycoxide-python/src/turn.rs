@@ -31,6 +31,8 @@ pub struct Turn {
 #[derive(Debug, Default)]
 struct State {
     taken: bool,
+    /// How often it was taken.
+    turns: u64,
     /// The thread that copies.
     reserved: Option<Owner>,
     /// The thread that has the turn, while it calls the handlers of notices.
@@ -53,6 +55,7 @@ impl State {
     fn try_take(&mut self, part_of_copy: bool) -> bool {
         let free = self.is_free(part_of_copy);
         self.taken |= free;
+        self.turns += u64::from(free);
         free
     }
 }
@@ -79,6 +82,12 @@ impl Turn {
     /// Whether anybody waits for it.
     pub fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether somebody has it, and how often it was taken so far.
+    pub fn progress(&self) -> (bool, u64) {
+        let state = self.lock();
+        (state.taken, state.turns)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

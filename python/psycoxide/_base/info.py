@@ -58,6 +58,15 @@ class ConnectionInfo:
         return _node_of(self.pgconn._node)
 
     @property
+    def is_node_doubtful(self) -> bool:
+        """Whether :attr:`node` has gone down, or was drained, since the connection was made.
+
+        The connection may still work; one that nobody uses is better replaced. `False` if
+        `load_balance` is off, and `True` once a connection that was spread is closed.
+        """
+        return self.pgconn._is_node_doubtful
+
+    @property
     def cluster(self) -> Cluster | None:
         """The cluster that :attr:`node` belongs to, see :mod:`psycoxide.cluster`."""
         from ..cluster import Cluster

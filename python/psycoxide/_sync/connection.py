@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .._row_protocols import RowFactory
     from ..abc import RV, AdaptContext, AddressMap, ConnDict, ConnParam, Params, PQGen, Query
     from ..pq import PGconn
+    from .deadline import Deadline
 
     CursorRow = TypeVar("CursorRow")
     Result = TypeVar("Result")
@@ -296,6 +297,25 @@ class Connection(BaseConnection[Row]):
 
         self._check_connection_ok()
         return FollowerReads(self, staleness_ms, strict)
+
+    def deadline(self, seconds: float, *, grace: float = 5.0) -> Deadline:
+        """Return a block whose statements must end in time.
+
+        What runs on the connection when the time is over is cancelled, and so is what is found
+        running later in the block. What the server has not ended a grace time after that costs the
+        connection: it is closed without a word. The clock is that of this process, so it works also
+        where the server does not answer at all, unlike `statement_timeout`.
+
+        :param seconds: the time for all of the block.
+        :param grace: how long the server may take to end what was cancelled, in seconds.
+        :raises QueryCanceled: by the block, if what ended it is a statement that was cancelled.
+        :raises OperationalError: by the block, if the connection had to be closed; on entering, if
+            it is closed.
+        :raises ValueError: if one of the times is negative.
+        """
+        from .deadline import Deadline
+
+        return Deadline(self, seconds, grace)
 
     def pipeline(self) -> Pipeline:
         """Return a block in which queries are sent without waiting for their results.

@@ -71,6 +71,7 @@ impl AsyncOperation {
                     let mut state = lock(&self.shared);
                     if state.is_free(part_of_copy) {
                         state.busy = true;
+                        state.turns += 1;
                         drop(state);
                         return self.start(py, operation);
                     }

@@ -36,6 +36,8 @@ pub struct LoopState {
     registration: Option<Registration>,
     /// An operation has the turn (it runs, or its task is about to be resumed).
     busy: bool,
+    /// How many operations have had the turn.
+    turns: u64,
     current: Option<Running>,
     /// The futures of the tasks that wait for their turn.
     queue: VecDeque<Py<PyAny>>,
@@ -74,6 +76,12 @@ impl std::fmt::Debug for Running {
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether an operation has the turn, and how many have had it so far.
+pub fn progress(shared: &Shared) -> (bool, u64) {
+    let state = lock(shared);
+    (state.busy, state.turns)
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, LoopState> {

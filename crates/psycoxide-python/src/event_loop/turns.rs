@@ -20,6 +20,7 @@ pub(super) fn pass_turn(py: Python<'_>, shared: &Shared) -> PyResult<()> {
             state.busy = false;
             return Ok(());
         };
+        state.turns += 1;
         drop(state);
         let next = next.bind(py);
         let gone = next.call_method0(pyo3::intern!(py, "done"))?.is_truthy()?

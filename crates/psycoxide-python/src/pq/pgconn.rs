@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use psycoxide_client::{ConnectOptions, Connection, Error, PgConn, Place};
+use psycoxide_protocol::TransactionStatus;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
@@ -275,6 +276,15 @@ impl PGconn {
         cluster.map(ClusterHandle::new)
     }
 
+    /// Whether that node has gone down, or was drained, since the connection was made.
+    #[getter]
+    fn _is_node_doubtful(&self, py: Python<'_>) -> bool {
+        self.shared.with(py, |connection| {
+            let member = connection.pgconn.member();
+            member.is_some_and(|member| member.is_doubtful())
+        })
+    }
+
     /// The address connected to; empty for a unix socket.
     #[getter]
     fn hostaddr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -469,6 +479,16 @@ impl PGconn {
     /// Whether the connection was made by this process.
     fn _is_ours(&self) -> bool {
         self.shared.is_ours()
+    }
+
+    /// The number of the operation that runs here, or has left something running; `None`: nothing
+    /// runs.
+    fn _running(&self) -> Option<u64> {
+        let (taken, turns) = self.shared.turn().progress();
+        let (busy, turns_of_tasks) = event_loop::progress(&self.shared);
+        // A thread's operation shows in the status only a while after it has begun.
+        let active = self.shared.transaction_status() == TransactionStatus::Active;
+        (taken || busy || active).then_some(turns + turns_of_tasks)
     }
 
     /// Asks the server to cancel what runs here, from any thread; waits until it has taken the
