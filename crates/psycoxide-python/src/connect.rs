@@ -114,6 +114,7 @@ impl Connector {
     ) -> PyResult<Bound<'py, PyAny>> {
         let resolved = resolved.map(addresses).transpose()?;
         let step = self.step(resolved);
+        address_map::check_interrupted()?;
         log::write(py);
         let step = step.map_err(|error| self.failed(py, error))?;
         to_python(py, Ok(step), |pgconn| self.finish(*pgconn))
@@ -166,7 +167,9 @@ where
     let lock = || connect.lock().unwrap_or_else(PoisonError::into_inner);
     let mut resolved = None;
     loop {
-        let step = match lock().step(Instant::now(), resolved.take()) {
+        let step = lock().step(Instant::now(), resolved.take());
+        address_map::check_interrupted()?;
+        let step = match step {
             Ok(step) => step,
             Err(error) => return Ok(Err(error)),
         };

@@ -4,12 +4,29 @@
 //! lock meanwhile; an interpreter that is on its way out is not asked. What the function raises, or
 //! returns in error, never ends a connect: it goes to the log.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use psycoxide_client::ConnectOptions;
 use psycoxide_client::cluster::AddressMapper;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError};
 use pyo3::prelude::*;
+
+thread_local! {
+    /// Ctrl-C has interrupted the function in this thread, and nobody has raised that yet.
+    static INTERRUPTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// To be called after each step that may have asked the function.
+///
+/// # Errors
+/// `KeyboardInterrupt`, if that was raised in the function.
+pub fn check_interrupted() -> PyResult<()> {
+    if INTERRUPTED.take() {
+        return Err(PyKeyboardInterrupt::new_err(()));
+    }
+    Ok(())
+}
 
 /// The function.
 #[derive(Debug)]
@@ -36,9 +53,15 @@ pub fn with_function(
 
 impl AddressMapper for Function {
     fn map(&self, host: &str, port: u16) -> Result<Option<(String, u16)>, String> {
-        let asked = Python::try_attach(|py| {
-            self.call(py, host, port)
-                .map_err(|raised| described(py, &raised))
+        if INTERRUPTED.get() {
+            return Ok(None);
+        }
+        let asked = Python::try_attach(|py| match self.call(py, host, port) {
+            Err(raised) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
+                INTERRUPTED.set(true);
+                Ok(None)
+            }
+            answer => answer.map_err(|raised| raised.to_string()),
         });
         // Nobody is there to answer: the process ends.
         asked.unwrap_or(Ok(None))
@@ -66,18 +89,4 @@ impl Function {
             }
         }
     }
-}
-
-/// What was raised, as a text.
-fn described(py: Python<'_>, raised: &PyErr) -> String {
-    if raised.is_instance_of::<PyKeyboardInterrupt>(py) {
-        // Not for the log: whoever connects looks for signals next.
-        let interrupted = py
-            .import("_thread")
-            .and_then(|module| module.call_method0("interrupt_main"));
-        if let Err(raised) = interrupted {
-            raised.write_unraisable(py, None);
-        }
-    }
-    raised.to_string()
 }

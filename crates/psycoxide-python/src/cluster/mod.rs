@@ -77,6 +77,7 @@ impl ClusterFinder {
         let mut find = self.find.lock().unwrap_or_else(PoisonError::into_inner);
         let step = find.step(Instant::now(), resolved);
         drop(find);
+        address_map::check_interrupted()?;
         log::write(py);
         to_python(py, step, |cluster| Ok(ClusterHandle::new(cluster)))
     }
