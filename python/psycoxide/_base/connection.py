@@ -391,10 +391,9 @@ class BaseConnection(_core.ConnectionBase, Generic[Row]):
 
 def take_address_map(parameters: dict[str, Any]) -> AddressMap | None:
     """Take `yb_address_map` out of keyword arguments if it is a function; a text stays there."""
-    function = parameters.get("yb_address_map")
-    if not callable(function):
+    if not callable(parameters.get("yb_address_map")):
         return None
-    del parameters["yb_address_map"]
+    function: AddressMap = parameters.pop("yb_address_map")
     return function
 
 
