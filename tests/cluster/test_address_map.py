@@ -164,6 +164,25 @@ def test_ctrl_c_in_it_is_not_lost(rig: Rig) -> None:
         pytest.fail("nobody was interrupted")
 
 
+def test_ctrl_c_is_for_the_thread_that_connects(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """The thread behind has nobody to raise it to: it is an error like others, and is over."""
+    main = threading.get_ident()
+    asked = []
+
+    def interrupted(host: str, port: int) -> None:
+        if threading.get_ident() != main:
+            asked.append(host)
+            raise KeyboardInterrupt("by itself")
+
+    rig.one(1, yb_address_map=interrupted)
+    with caplog.at_level(logging.WARNING, "psycoxide.cluster"):
+        for _ in range(2):
+            rig.known().refresh()
+    assert len(asked) == 6
+    (record,) = caplog.records
+    assert "KeyboardInterrupt: by itself" in record.getMessage()
+
+
 def test_what_is_neither_text_nor_function(rig: Rig) -> None:
     before = rig.attempts()
     with pytest.raises(psycoxide.ProgrammingError, match="yb_address_map"):

@@ -113,8 +113,7 @@ impl Connector {
         resolved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let resolved = resolved.map(addresses).transpose()?;
-        let step = self.step(resolved);
-        address_map::check_interrupted()?;
+        let step = address_map::interruptible(|| self.step(resolved))?;
         log::write(py);
         let step = step.map_err(|error| self.failed(py, error))?;
         to_python(py, Ok(step), |pgconn| self.finish(*pgconn))
@@ -167,12 +166,11 @@ where
     let lock = || connect.lock().unwrap_or_else(PoisonError::into_inner);
     let mut resolved = None;
     loop {
-        let step = lock().step(Instant::now(), resolved.take());
-        address_map::check_interrupted()?;
-        let step = match step {
-            Ok(step) => step,
-            Err(error) => return Ok(Err(error)),
-        };
+        let step =
+            match address_map::interruptible(|| lock().step(Instant::now(), resolved.take()))? {
+                Ok(step) => step,
+                Err(error) => return Ok(Err(error)),
+            };
         match step {
             ConnectStep::Done(output) => return Ok(Ok(output)),
             ConnectStep::Io(fd, wait, deadline) if cooperative => {

@@ -13,19 +13,24 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError};
 use pyo3::prelude::*;
 
 thread_local! {
-    /// Ctrl-C has interrupted the function in this thread, and nobody has raised that yet.
+    /// A step of an operation runs in this thread that raises what Ctrl-C leaves behind.
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    /// Ctrl-C has interrupted the function in that step.
     static INTERRUPTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// To be called after each step that may have asked the function.
+/// Takes a step of an operation that may ask the function.
 ///
 /// # Errors
 /// `KeyboardInterrupt`, if that was raised in the function.
-pub fn check_interrupted() -> PyResult<()> {
+pub fn interruptible<T>(step: impl FnOnce() -> T) -> PyResult<T> {
+    let outer = WATCHED.replace(true);
+    let taken = step();
+    WATCHED.set(outer);
     if INTERRUPTED.take() {
         return Err(PyKeyboardInterrupt::new_err(()));
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// The function.
@@ -57,7 +62,7 @@ impl AddressMapper for Function {
             return Ok(None);
         }
         let asked = Python::try_attach(|py| match self.call(py, host, port) {
-            Err(raised) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
+            Err(raised) if WATCHED.get() && raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
                 INTERRUPTED.set(true);
                 Ok(None)
             }

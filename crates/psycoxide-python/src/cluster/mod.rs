@@ -75,9 +75,8 @@ impl ClusterFinder {
     ) -> PyResult<Bound<'py, PyAny>> {
         let resolved = resolved.map(addresses).transpose()?;
         let mut find = self.find.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = find.step(Instant::now(), resolved);
+        let step = address_map::interruptible(|| find.step(Instant::now(), resolved))?;
         drop(find);
-        address_map::check_interrupted()?;
         log::write(py);
         to_python(py, step, |cluster| Ok(ClusterHandle::new(cluster)))
     }
