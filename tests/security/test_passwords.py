@@ -147,6 +147,20 @@ async def test_an_open_connection_shows_no_password(twin, password_server):
         assert conn.info.password == RIGHT
 
 
+async def test_secrets_of_every_sort_are_left_out(twin, password_server):
+    """By what they are, not by their name: `sslkey` and `topology_keys` are none."""
+    secrets = ["password", "sslpassword", "oauth_client_secret", "yb_failover_yba_api_token"]
+    plain = {"topology_keys": "c.r.z:1", "sslkey": "/nowhere/client.key", "sslcertmode": "disable"}
+    dsn = conninfo(password_server, "trust")
+    with pytest.warns(UserWarning, match="yb_failover_yba_api_token"):
+        conn = await twin.connect(dsn, **dict.fromkeys(secrets, WRONG), **plain)
+    async with conn:
+        assert WRONG not in conn.info.dsn
+        parameters = conn.info.get_parameters()
+        assert not parameters.keys() & set(secrets)
+        assert plain.items() <= parameters.items()
+
+
 # Connection strings that are wrong in the very place where the password stands, or beside it.
 WRONG_STRINGS = [
     f"host=h password={WRONG} port=abc",

@@ -120,11 +120,10 @@ impl ConnectOptions {
             config::ProtocolVersion::V3_2 => 2,
         };
         let set = |origin| !matches!(origin, Origin::Default | Origin::Passfile);
-        let is_secret = |name: &str| name.contains("password") || name.contains("key");
         let parameters = config
             .settings
             .iter()
-            .filter(|setting| set(setting.origin) && !is_secret(setting.keyword.name))
+            .filter(|setting| set(setting.origin) && !setting.keyword.secret)
             .map(|setting| (setting.keyword.name.to_owned(), setting.value.clone()))
             .collect();
         let require_auth = config
