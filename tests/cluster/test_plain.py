@@ -123,16 +123,6 @@ def test_spellings(rig: Rig, name: str) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
-def test_spellings_survive_a_round_trip(rig: Rig, name: str) -> None:
-    conninfo, kwargs = spellings(rig)[name]
-    settings = conninfo_to_dict(conninfo, **kwargs)
-    assert settings["topology_keys"] == key("a:1", "b:2")
-    assert conninfo_to_dict(make_conninfo(conninfo, **kwargs)) == settings
-    rig.made.append(psycoxide.connect(make_conninfo(conninfo, **kwargs)))
-    rig.expect(1, 0, 0)
-
-
 @pytest.mark.parametrize(
     ("variable", "value"), [("PGLOADBALANCE", "any"), ("PGLOADBALANCEHOSTS", "true")]
 )
