@@ -216,6 +216,15 @@ class CancellationTimeout(OperationalError):
     __module__ = "psycoxide.errors"
 
 
+class _WaitTimeout(OperationalError):
+    """A generator did not end in the time it was given (:mod:`psycoxide.waiting`).
+
+    Whoever calls those functions turns it into an error that says what took too long.
+    """
+
+    __module__ = "psycoxide.errors"
+
+
 class CommitOutcomeUnknown(OperationalError):
     """The connection was lost in `COMMIT`: the transaction is committed or undone, nobody knows.
 

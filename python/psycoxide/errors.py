@@ -23,6 +23,7 @@ from ._errors_base import OperationalError as OperationalError
 from ._errors_base import PipelineAborted as PipelineAborted
 from ._errors_base import ProgrammingError as ProgrammingError
 from ._errors_base import Warning as Warning
+from ._errors_base import _WaitTimeout as _WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
