@@ -373,7 +373,7 @@ class PGconn:
         param_values: Sequence[Buffer | None] | None,
         param_types: Sequence[int] | None = None,
         param_formats: Sequence[int] | None = None,
-        result_format: int = ...,
+        result_format: int | None = None,
     ) -> PGresult: ...
     def prepare(
         self, name: bytes, command: bytes, param_types: Sequence[int] | None = None
@@ -396,7 +396,7 @@ class PGconn:
         param_values: Sequence[Buffer | None] | None,
         param_types: Sequence[int] | None = None,
         param_formats: Sequence[int] | None = None,
-        result_format: int = ...,
+        result_format: int | None = None,
     ) -> None: ...
     def send_prepare(
         self, name: bytes, command: bytes, param_types: Sequence[int] | None = None
@@ -406,7 +406,7 @@ class PGconn:
         name: bytes,
         param_values: Sequence[Buffer | None] | None,
         param_formats: Sequence[int] | None = None,
-        result_format: int = ...,
+        result_format: int | None = None,
     ) -> None: ...
     def send_describe_prepared(self, name: bytes) -> None: ...
     def send_describe_portal(self, name: bytes) -> None: ...

@@ -190,10 +190,9 @@ impl PGresult {
     }
 
     /// The error's text without its severity, `str`.
-    #[pyo3(signature = (encoding=String::from("utf-8")))]
-    #[pyo3(name = "get_error_message")]
-    fn error_text(&self, encoding: String) -> String {
-        match self.message_text(&encoding) {
+    #[pyo3(signature = (encoding="utf-8"), name = "get_error_message")]
+    fn error_text(&self, encoding: &str) -> String {
+        match self.message_text(encoding) {
             text if text.is_empty() => message::NO_DETAILS.to_owned(),
             text => text,
         }
