@@ -123,8 +123,8 @@ def run_pytest(
         environment[LOG] = str(log)
         # The suite's proxy would take uvloop if there is one, and does not start on it.
         Path(folder, "uvloop.py").write_text("raise ImportError\n", "utf-8")
-        # mypy imports nothing: it finds the package by this name in a folder. Python must not: under
-        # two names the package would be there twice.
+        # mypy imports nothing: it finds the package by this name in a folder. Python must not: the
+        # package would be there twice, under two names.
         named = Path(folder, "named")
         named.mkdir()
         (named / "psycopg").symlink_to(PACKAGE)
