@@ -100,6 +100,12 @@ impl Search {
         self.waker = Some(waker.clone());
     }
 
+    /// Rules the configured hosts out: a node was reached, and what is wrong with it they cannot
+    /// mend.
+    pub fn forgo_contacts(&mut self) {
+        self.contacts_offered = true;
+    }
+
     /// Gives up: whoever waits behind this search moves up.
     pub fn leave(&mut self, cluster: &Cluster) {
         if self.place.is_some() {

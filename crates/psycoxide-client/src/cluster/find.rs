@@ -169,7 +169,9 @@ impl Finder {
                         return self.give_up(lead, now);
                     };
                     let timeout = self.control_timeout();
-                    let share = left.map(|left| attempt_share(left, 1 + lead.hosts.len()));
+                    // Should none give a list, there is to be time to connect to one of them.
+                    let kept = usize::from(!self.insists);
+                    let share = left.map(|left| attempt_share(left, 1 + lead.hosts.len() + kept));
                     let allowance = share.map_or(timeout, |share| share.min(timeout));
                     let options = self.options.hosts.get(host).cloned();
                     let options = options.ok_or(Error::Misuse("there is no host"))?;

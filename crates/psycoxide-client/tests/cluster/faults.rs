@@ -99,7 +99,8 @@ fn the_kind_of_server_that_is_wanted_is_found_among_the_nodes() {
         let nodes = standbys.map(|is_standby| telling(is_standby, 2));
         let universe = format!("u-{attrs}-{standbys:?}");
         let contact = contact(listing(&universe, &local(&[&nodes[0], &nodes[1]])));
-        let more = format!("target_session_attrs={attrs} yb_bootstrap_fallback=false");
+        // The contact would do for `prefer-standby`, but is no better than the nodes.
+        let more = format!("target_session_attrs={attrs}");
         let found = connect(&balanced(&contact, &more))
             .ok()
             .map(|it| it.place().port);

@@ -1,7 +1,7 @@
 //! What a list of nodes may hold, and what becomes of a connection when there is none.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use psycoxide_testkit::{Script, Server, backend};
 
@@ -95,4 +95,20 @@ fn a_contact_that_gives_no_list_still_lets_one_in() {
         let error = connect(&balanced(&useless(), more)).unwrap_err();
         assert!(error.to_string().contains("no usable node"), "{error}");
     }
+}
+
+#[test]
+fn a_list_that_never_comes_leaves_time_for_the_contact() {
+    let asked = Script::new().startup().expect(b'Q').expect_close();
+    let welcome = Script::new().startup().expect(b'X').expect_close();
+    let contact = Server::start(vec![asked, welcome]);
+    let begun = Instant::now();
+    let mut pgconn = connect(&balanced(&contact, "connect_timeout=2")).unwrap();
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_millis(900) && took < Duration::from_secs(2),
+        "{took:?}"
+    );
+    pgconn.close();
+    contact.finish();
 }

@@ -150,6 +150,11 @@ impl Balanced {
                         false => fault,
                     };
                     attempt.failed(blame, now, &mut self.random);
+                    if blame == Fault::Client
+                        && let Some((_, search)) = &mut self.search
+                    {
+                        search.forgo_contacts();
+                    }
                     self.go_on(error, fault)
                 }
             },
