@@ -270,6 +270,41 @@ def test_prometheus_text(rig: local.Cluster) -> None:
     assert [line.split()[-1] for line in lines if line.startswith(of_nodes)].count("1") == 1
 
 
+def test_prometheus_has_no_sample_twice(rig: local.Cluster) -> None:
+    """A node that was replaced at its address has connections for a while yet."""
+    try:
+        with balanced(rig):
+            found = cluster.get(rig.dsn)
+            rows = [dict(node._row()) for node in rig.nodes]
+            for number, row in enumerate(rows):
+                row["uuid"], row["zone"] = f"{number:032x}", 'a"b\\c\u00fc'
+            rig.publish(rows)
+            found.refresh()
+            text = cluster.prometheus()
+    finally:
+        rig.publish()
+        cluster.forget()
+    samples = [line.rpartition(" ")[0] for line in text.splitlines() if line[0] != "#"]
+    assert len(samples) == len(set(samples))
+    assert any('placement="c.r.a\\"b\\\\c\u00fc"' in sample for sample in samples)
+    assert all(SAMPLE.fullmatch(line) for line in text.splitlines() if line[0] != "#")
+
+
+def test_parameters_are_told_and_secrets_are_not(rig: local.Cluster) -> None:
+    with pytest.warns(UserWarning, match="yb_failover_yba_api_token"):
+        conn = psycoxide.connect(
+            rig.dsn,
+            load_balance="true",
+            topology_keys="cloud.region.a",
+            yb_failover_yba_api_token="geheim",
+        )
+    with conn:
+        told = conn.info.get_parameters()
+        assert told["topology_keys"] == "cloud.region.a"
+        assert "geheim" not in repr(told) + conn.info.dsn + repr(conn)
+        assert "password" not in told
+
+
 IN_A_PROCESS_OF_ITS_OWN = """
 import os, pathlib, sys
 import psycoxide

@@ -186,7 +186,13 @@ class Cluster:
 
     def nodes(self) -> list[NodeStatus]:
         """The nodes, in the order in which they became known."""
-        return [NodeStatus(*(node + numbers)) for node, numbers in self._handle.nodes()]
+        return [status for _, status in self._numbered()]
+
+    def _numbered(self) -> list[tuple[int, NodeStatus]]:
+        return [
+            (number, NodeStatus(*(node + numbers)))
+            for number, node, numbers in self._handle.nodes()
+        ]
 
     def refresh(self, timeout: float = REFRESH_TIMEOUT) -> None:
         """Fetch the list of nodes anew, and wait for it.
@@ -274,12 +280,12 @@ class Cluster:
             names = {Node(*wanted).address}
         else:
             names = {wanted}
-        statuses = self.nodes()
-        for status, number in zip(statuses, self._handle.node_numbers(), strict=False):
+        known = self._numbered()
+        for number, status in known:
             if names & {status.uuid, status.address}:
                 return number
-        known = ", ".join(status.address for status in statuses)
-        raise ValueError(f"the cluster has no node {wanted!s}: there are {known}")
+        places = ", ".join(status.address for _, status in known)
+        raise ValueError(f"the cluster has no node {wanted!s}: there are {places}")
 
     def _not_refreshed(self, timeout: float) -> Exception:
         return e.OperationalError(
@@ -431,6 +437,8 @@ def _node_labels(snapshot: Mapping[str, Any], node: Mapping[str, Any]) -> dict[s
         "node": node["node"],
         "placement": node["placement"],
         "node_type": node["node_type"],
+        # A node may have come in the place of another that still has connections.
+        "uuid": node["uuid"] or "",
     }
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from psycoxide import local
+from psycoxide import cluster, local
 from psycoxide.__main__ import main
-from support.cluster import Rig
+from psycoxide._nodes import look, to_table
+from psycoxide.conninfo import make_conninfo
+from support.cluster import GUARDED, Rig
 
 pytestmark = pytest.mark.cluster
 
@@ -52,6 +55,101 @@ def test_no_server(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     rig.node(1).stop()
     assert main(["nodes", rig.cluster.dsn]) == 1
     assert "refused" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "target_session_attrs=standby",  # None is, and all can be looked at.
+        "yb_use_public_ip=true",
+        "yb_address_map=203.0.113.1=127.0.0.1,203.0.113.2=127.0.0.2,203.0.113.3=127.0.0.3",
+    ],
+)
+def test_nodes_are_reached_as_connections_are(
+    rig: Rig, capsys: pytest.CaptureFixture[str], more: str
+) -> None:
+    if "session" not in more:
+        rows = [dict(node._row()) for node in rig.cluster.nodes]
+        for number, row in enumerate(rows, 1):
+            row["host"], row["public_ip"] = f"203.0.113.{number}", row["host"]
+        rig.cluster.publish(rows)
+    assert main(["nodes", f"{rig.cluster.dsn} {more}", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [node["state"] for node in report["nodes"]] == ["up"] * 3, report
+
+
+def test_connections_are_counted_for_anybody(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also for a user who may not look at the sessions of others."""
+    rig.connect(6)
+    dsn = {**rig.cluster.conninfo, **GUARDED}
+    assert main(["nodes", make_conninfo(**dsn), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [node["connections"] for node in report["nodes"]] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("mode", [[], ["--watch"]])
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "host=127.0.0.1 password=geheim=1 x",
+        "postgresql://u:geheim@[::1",
+        "postgresql://u:p%zzgeheim@h/",
+        "password=geheim topology_keys=x",
+        "password=geheim load_balance=maybe",
+        "host=\udcffgeheim",
+    ],
+)
+def test_bad_connection_string(
+    capsys: pytest.CaptureFixture[str], dsn: str, mode: list[str]
+) -> None:
+    """It is said once, and without what is secret."""
+    assert main(["nodes", dsn, *mode]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("nodes: ") and len(output.err.splitlines()) == 1
+    assert "geheim" not in output.err
+
+
+def test_narrow_screen(rig: Rig) -> None:
+    """What matters most stays, and nothing is wrapped."""
+    known = cluster.get(rig.cluster.dsn)
+    rows = look(known, rig.cluster.dsn)
+    heading, *lines = to_table(known, rows, 40).splitlines()
+    assert heading.split() == ["NODE", "STATE", "CONNECTIONS"]
+    assert all(" up " in line for line in lines[:3])
+    for width in (1, 20, 40, 60, 80):
+        assert all(len(line) <= width for line in to_table(known, rows, width).splitlines()[:4])
+
+
+def test_what_a_server_says_is_no_order_to_the_terminal(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.get(rig.cluster.dsn)
+    rig.node(2).refuse("53300", "too many\x1b[2J\x07 of you")
+    assert main(["nodes", rig.cluster.dsn]) == 0
+    output = capsys.readouterr().out
+    assert "too many" in output and output.isascii() is False
+    assert "\x1b" not in output and "\x07" not in output
+
+
+def test_reader_that_goes_away(rig: Rig) -> None:
+    command = [sys.executable, "-m", "psycoxide", "nodes", rig.cluster.dsn, "--watch", "--json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == 1
+        assert process.stderr.read() == ""
+
+
+def test_interrupted(rig: Rig) -> None:
+    command = [sys.executable, "-m", "psycoxide", "nodes", rig.cluster.dsn, "--watch"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline().startswith("NODE"), "no orders to what is no terminal"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
 
 
 def test_watch(rig: Rig) -> None:

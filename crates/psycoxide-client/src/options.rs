@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use psycoxide_cluster::Endpoint;
+use psycoxide_cluster::{Endpoint, Options as SearchOptions};
 use psycoxide_connection::auth::{
     AuthOptions, Authenticator, ChannelBinding, NONCE_LENGTH, Password, RequireAuth, ScramKeyCache,
     TlsBinding,
@@ -198,6 +198,31 @@ impl ConnectOptions {
             cluster.set_mapper(program);
         }
         self
+    }
+
+    /// The same for one place that the cluster lists, of whatever kind the server there is.
+    ///
+    /// # Errors
+    /// When these are not options [for a cluster](Self::for_cluster).
+    pub fn at_node(self, place: &Endpoint) -> Result<ConnectOptions, Error> {
+        let cluster = self.cluster.as_ref();
+        let cluster = cluster.ok_or(Error::Misuse("load_balance is off"))?;
+        Ok(ConnectOptions {
+            hosts: vec![cluster.host(place, &self.hosts)],
+            session_attrs: SessionAttrs::Any,
+            cluster: None,
+            ..self
+        })
+    }
+
+    /// What decides which nodes are used, and which of their addresses.
+    ///
+    /// # Errors
+    /// When these are not options [for a cluster](Self::for_cluster).
+    pub fn search(&self) -> Result<&SearchOptions, Error> {
+        let cluster = self.cluster.as_ref();
+        let cluster = cluster.ok_or(Error::Misuse("load_balance is off"))?;
+        Ok(&cluster.search)
     }
 
     /// The first host, as far as it is known without resolving it.

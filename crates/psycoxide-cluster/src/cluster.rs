@@ -120,6 +120,15 @@ impl Cluster {
         self.with(|state| state.drain(node, drained, now))
     }
 
+    /// Where a caller with these options reaches a node; none if the node is forgotten.
+    pub fn endpoint_of(&self, node: NodeId, options: &Options) -> Option<Endpoint> {
+        self.with(|state| {
+            let kind = state.address_kind(options);
+            let node = state.nodes.get(&node)?;
+            Some(node.info.endpoint(kind).clone())
+        })
+    }
+
     /// The place for a connection that was made to a configured host, if that is a node.
     pub fn lease_at(self: &Arc<Self>, endpoint: &Endpoint) -> Option<Lease> {
         let (info, generation) = self.with(|state| {

@@ -11,6 +11,7 @@ use psycoxide_client::{BLOCKING_INTERVAL, ConnectOptions, Connection, Error, PgC
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::cluster::handle::ClusterHandle;
 use crate::cluster::{address_map, log};
 use crate::conninfo;
 use crate::cooperative;
@@ -30,6 +31,18 @@ pub struct Connector {
 }
 
 impl Connector {
+    fn with(py: Python<'_>, options: ConnectOptions, asynchronous: bool) -> PyResult<Connector> {
+        let options = Arc::new(options);
+        let order = options.order(random);
+        let connect = Mutex::new(Connect::new(options.clone(), order));
+        Ok(Connector {
+            options,
+            asynchronous,
+            cooperative: !asynchronous && cooperative::is_wanted(py)?,
+            connect,
+        })
+    }
+
     fn finish(&self, mut pgconn: PgConn) -> Result<PGconn, Error> {
         pgconn.set_blocking(!self.asynchronous && !self.cooperative)?;
         let mut connection = Connection::new(pgconn);
@@ -76,15 +89,26 @@ impl Connector {
             conninfo::warn(py, &warning.to_string())?;
         }
         let options = ConnectOptions::new(&config).map_err(|error| error::connecting(py, error))?;
-        let options = Arc::new(address_map::with_function(options, address_map)?);
-        let order = options.order(random);
-        let connect = Mutex::new(Connect::new(options.clone(), order));
-        Ok(Connector {
-            options,
-            asynchronous,
-            cooperative: !asynchronous && cooperative::is_wanted(py)?,
-            connect,
-        })
+        let options = address_map::with_function(options, address_map)?;
+        Connector::with(py, options, asynchronous)
+    }
+
+    /// An attempt to connect to one node, by its number in `cluster.nodes()`, as `load_balance`
+    /// would connect to it.
+    #[staticmethod]
+    fn at_node(
+        cluster: &ClusterHandle,
+        node: u64,
+        parameters: &Bound<'_, PyDict>,
+    ) -> PyResult<Connector> {
+        let config = conninfo::resolve(parameters)?;
+        let py = parameters.py();
+        let options = ConnectOptions::for_cluster(&config).and_then(|options| {
+            let place = cluster.endpoint_of(node, options.search()?);
+            options.at_node(&place.ok_or(Error::Misuse("the node is forgotten"))?)
+        });
+        let options = options.map_err(|error| error::connecting(py, error))?;
+        Connector::with(py, options, false)
     }
 
     /// Connects in this thread, with the interpreter released while waiting.

@@ -36,11 +36,15 @@ pub mod sql;
 pub mod template;
 pub mod turn;
 
+use std::sync::OnceLock;
+
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 /// The core of psycoxide, in Rust.
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_second_interpreter(module.py())?;
     adapt::register(module.py(), module)?;
     cluster::register(module)?;
     conninfo::register(module)?;
@@ -59,4 +63,20 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pq::pgconn::PGconn>()?;
     module.add_class::<pq::result::PGresult>()?;
     Ok(())
+}
+
+/// Classes and exceptions are looked up once a process: in another interpreter of it they would be
+/// those of the first, and no `except` clause would know them.
+fn refuse_second_interpreter(py: Python<'_>) -> PyResult<()> {
+    /// The module `sys` of the first interpreter: each has its own.
+    static FIRST: OnceLock<usize> = OnceLock::new();
+    let ours = py.import("sys")?.as_ptr() as usize;
+    if *FIRST.get_or_init(|| ours) == ours {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "psycoxide is in use in another interpreter of this process, and cannot be shared between \
+         them: import it in one interpreter only (with mod_wsgi: \
+         WSGIApplicationGroup %{GLOBAL})",
+    ))
 }

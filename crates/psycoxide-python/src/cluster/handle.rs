@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use psycoxide_client::BLOCKING_INTERVAL;
 use psycoxide_client::cluster::{go_on, wait_refreshed};
 use psycoxide_cluster::{
-    BreakerState, Cluster, ClusterKey, Endpoint, NodeInfo, NodeStatus, Reason, RefreshTicket,
+    BreakerState, Cluster, ClusterKey, Endpoint, NodeId, NodeInfo, NodeStatus, Options, Reason,
+    RefreshTicket,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -49,6 +50,17 @@ impl ClusterHandle {
     /// A handle of this cluster.
     pub fn new(cluster: Arc<Cluster>) -> ClusterHandle {
         ClusterHandle(cluster)
+    }
+
+    /// Where a caller with these options reaches the node of this number.
+    pub fn endpoint_of(&self, node: u64, options: &Options) -> Option<Endpoint> {
+        self.0.endpoint_of(self.id_of(node)?, options)
+    }
+
+    fn id_of(&self, node: u64) -> Option<NodeId> {
+        let nodes = self.0.nodes(Instant::now());
+        let mut known = nodes.iter().map(NodeStatus::id);
+        known.find(|id| id.number() == node)
     }
 }
 
@@ -94,20 +106,18 @@ impl ClusterHandle {
             .collect()
     }
 
-    /// The nodes, and what this process has with them.
-    fn nodes(&self, py: Python<'_>) -> Vec<(NodeTuple, NodeNumbers)> {
+    /// The nodes, each with its number for `drain` and `Connector.at_node`, and what this process
+    /// has with them.
+    fn nodes(&self, py: Python<'_>) -> Vec<(u64, NodeTuple, NodeNumbers)> {
         log::write(py);
         let now = Instant::now();
         let nodes = self.0.nodes(now).into_iter();
         nodes
-            .map(|status| (node_tuple(&status.info), numbers(&status, now)))
+            .map(|status| {
+                let number = status.id().number();
+                (number, node_tuple(&status.info), numbers(&status, now))
+            })
             .collect()
-    }
-
-    /// The numbers of the nodes for `drain`, in the order of `nodes`.
-    fn node_numbers(&self) -> Vec<u64> {
-        let nodes = self.0.nodes(Instant::now()).into_iter();
-        nodes.map(|status| status.id().number()).collect()
     }
 
     /// Counters and the age of the list.
@@ -159,10 +169,9 @@ impl ClusterHandle {
     /// Sets a node aside, or takes it back; whether that changed anything.
     fn drain(&self, py: Python<'_>, node: u64, drained: bool) -> bool {
         let now = Instant::now();
-        let nodes = self.0.nodes(now);
-        let mut known = nodes.iter().map(NodeStatus::id);
-        let found = known.find(|id| id.number() == node);
-        let changed = found.is_some_and(|id| self.0.drain(id, drained, now));
+        let changed = self
+            .id_of(node)
+            .is_some_and(|id| self.0.drain(id, drained, now));
         log::write(py);
         changed
     }
