@@ -59,6 +59,25 @@ def test_plain_servers_go_and_return(plain: Rig) -> None:
     plain.expect(4, 4, 4)
 
 
+def test_a_function_that_somebody_has_made_is_not_called(plain: Rig) -> None:
+    """It would run with the rights of who connects, and say where connections go."""
+    node = plain.node(1)
+    node.execute("CREATE TABLE public.called (by name)")
+    node.execute(
+        "CREATE FUNCTION public.yb_servers() RETURNS TABLE (host text, port int8) LANGUAGE plpgsql"
+        " AS $$ BEGIN INSERT INTO public.called VALUES (current_user);"
+        f" RETURN QUERY SELECT '{plain.node(2).host}'::text, {plain.node(2).port}::int8; END $$"
+    )
+    try:
+        plain.connect(3, 1)
+        plain.expect(3, 0, 0)
+        assert plain.known().is_static
+        assert node.execute("SELECT * FROM public.called") == []
+    finally:
+        node.execute("DROP FUNCTION public.yb_servers()")
+        node.execute("DROP TABLE public.called")
+
+
 @pytest.mark.parametrize("value", [None, "false"])
 def test_without_load_balance_nothing_happens(rig: Rig, value: str | None) -> None:
     parameters = rig.dsn(2)

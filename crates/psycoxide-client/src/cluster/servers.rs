@@ -19,8 +19,9 @@ use crate::operations::{Step, Wait, exchange};
 use crate::options::{ConnectOptions, HostOptions};
 use crate::pgconn::PgConn;
 
-/// Not qualified: the function is in `pg_catalog`, and in stand-ins for a cluster where it may be.
-const QUERY: &[u8] = b"SELECT * FROM yb_servers()";
+/// Qualified: where the function is none of the server's, whoever may make one in a schema of the
+/// search path would say where connections go, and run it with the rights of who connects.
+const QUERY: &[u8] = b"SELECT * FROM pg_catalog.yb_servers()";
 
 /// What connections call themselves that ask for the nodes, or try whether one is back.
 const APPLICATION_NAME: &[u8] = b"psycoxide-control";
