@@ -207,6 +207,7 @@ class Cluster:
             rows: mappings by the names of the function's columns; what is missing is NULL.
         """
         own = self._installation.own
+        rows = None if rows is None else list(rows)  # For each node.
         for node in self._all:
             told = rows
             if told is None:
