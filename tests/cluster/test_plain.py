@@ -12,6 +12,7 @@ import pytest
 import psycoxide
 from psycoxide import cluster
 from psycoxide.conninfo import conninfo_to_dict, make_conninfo
+from psycoxide.local import Node
 from support.cluster import Rig, key
 
 pytestmark = pytest.mark.cluster
@@ -62,20 +63,44 @@ def test_plain_servers_go_and_return(plain: Rig) -> None:
 def test_a_function_that_somebody_has_made_is_not_called(plain: Rig) -> None:
     """It would run with the rights of who connects, and say where connections go."""
     node = plain.node(1)
-    node.execute("CREATE TABLE public.called (by name)")
-    node.execute(
-        "CREATE FUNCTION public.yb_servers() RETURNS TABLE (host text, port int8) LANGUAGE plpgsql"
-        " AS $$ BEGIN INSERT INTO public.called VALUES (current_user);"
-        f" RETURN QUERY SELECT '{plain.node(2).host}'::text, {plain.node(2).port}::int8; END $$"
-    )
+    make_function(node, "public", of=plain.node(2))
+    node.execute("CREATE ROLE somebody")
+    node.execute("ALTER FUNCTION public.yb_servers() OWNER TO somebody")
     try:
         plain.connect(3, 1)
         plain.expect(3, 0, 0)
         assert plain.known().is_static
         assert node.execute("SELECT * FROM public.called") == []
     finally:
-        node.execute("DROP FUNCTION public.yb_servers()")
         node.execute("DROP TABLE public.called")
+        node.execute("DROP FUNCTION public.yb_servers()")
+        node.execute("DROP ROLE somebody")
+
+
+def test_a_function_of_a_superuser_makes_a_cluster(plain: Rig) -> None:
+    """Also in a schema whose name has to be quoted, if it is in the search path."""
+    node = plain.node(1)
+    node.execute('CREATE SCHEMA "a ""b"')
+    make_function(node, '"a ""b"', of=plain.node(2))
+    node.execute('ALTER DATABASE yugabyte SET search_path = "a ""b", public')
+    try:
+        plain.connect(3, 1)
+        plain.expect(0, 3, 0)
+        assert not plain.known().is_static
+    finally:
+        node.execute("ALTER DATABASE yugabyte RESET search_path")
+        node.execute("DROP TABLE public.called")
+        node.execute('DROP SCHEMA "a ""b" CASCADE')
+
+
+def make_function(node: Node, schema: str, *, of: Node) -> None:
+    """A ``yb_servers()`` in this schema, which tells of one node and notes who has called it."""
+    node.execute("CREATE TABLE public.called (by name)")
+    node.execute(
+        f"CREATE FUNCTION {schema}.yb_servers() RETURNS TABLE (host text, port int8)"
+        " LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.called VALUES (current_user);"
+        f" RETURN QUERY SELECT '{of.host}'::text, {of.port}::int8; END $$"
+    )
 
 
 @pytest.mark.parametrize("value", [None, "false"])

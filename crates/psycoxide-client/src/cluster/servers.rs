@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use psycoxide_cluster::ServerRow;
 use psycoxide_connection::{Event, ExecStatus, QueryResult};
+use psycoxide_protocol::backend::ErrorFields;
 use psycoxide_protocol::data_row;
 
 use super::options::ClusterOptions;
@@ -19,9 +20,19 @@ use crate::operations::{Step, Wait, exchange};
 use crate::options::{ConnectOptions, HostOptions};
 use crate::pgconn::PgConn;
 
-/// Qualified: where the function is none of the server's, whoever may make one in a schema of the
-/// search path would say where connections go, and run it with the rights of who connects.
+/// Where YugabyteDB has it. Found by the search path it could be anybody's who may create functions:
+/// it would say where connections go, and run with the rights of who connects.
 const QUERY: &[u8] = b"SELECT * FROM pg_catalog.yb_servers()";
+
+/// Where else a superuser has put one, as in a stand-in for a cluster: its schema, quoted.
+const ELSEWHERE: &[u8] = b"\
+    SELECT pg_catalog.quote_ident(n.nspname) AS schema \
+    FROM pg_catalog.pg_proc p \
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+    JOIN pg_catalog.pg_roles r ON r.oid = p.proowner \
+    WHERE p.proname = 'yb_servers' AND p.pronargs = 0 AND r.rolsuper \
+    AND n.nspname = ANY (pg_catalog.current_schemas(false)) \
+    ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname) LIMIT 1";
 
 /// What connections call themselves that ask for the nodes, or try whether one is back.
 const APPLICATION_NAME: &[u8] = b"psycoxide-control";
@@ -52,10 +63,21 @@ pub(crate) struct FetchServers {
     phase: Phase,
     rows: Vec<ServerRow>,
     results: usize,
-    problem: Option<Error>,
-    is_unknown: bool,
+    question: Question,
+    problem: Option<Box<ErrorFields>>,
     deadline: Instant,
     allowance: Duration,
+}
+
+/// What the server is being asked.
+#[derive(Debug)]
+enum Question {
+    /// The list, where YugabyteDB has it.
+    List,
+    /// Where else the function is; the schema that was answered.
+    Where(Option<Vec<u8>>),
+    /// The list, by that function.
+    ListElsewhere,
 }
 
 #[derive(Debug)]
@@ -109,8 +131,8 @@ impl FetchServers {
             phase,
             rows: Vec::new(),
             results: 0,
+            question: Question::List,
             problem: None,
-            is_unknown: false,
             deadline: now + allowance,
             allowance,
         }
@@ -125,10 +147,13 @@ impl FetchServers {
         self.results += 1;
         if result.status == ExecStatus::FatalError {
             if let Some(fields) = &result.error {
-                self.is_unknown = fields.sqlstate() == Some(UNDEFINED_FUNCTION);
-                let error = psycoxide_connection::Error::Server(fields.clone());
-                self.problem.get_or_insert(error.into());
+                self.problem.get_or_insert_with(|| fields.clone());
             }
+            return;
+        }
+        if let Question::Where(schema) = &mut self.question {
+            let row = result.rows.row(0).unwrap_or_default();
+            *schema = data_row::column(row, 0).ok().flatten().map(<[u8]>::to_vec);
             return;
         }
         let wanted = MOST_ROWS.saturating_sub(self.rows.len());
@@ -138,11 +163,9 @@ impl FetchServers {
         }
     }
 
-    fn ask(&mut self) -> Result<ConnectStep<Servers>, Error> {
-        let is_ready = loop {
-            let Phase::Asking(pgconn) = &mut self.phase else {
-                return Err(Error::Closed);
-            };
+    /// Receives the answer: whether all of it has come, or there was too much.
+    fn receive(&mut self, pgconn: &mut PgConn) -> Result<Step<bool>, Error> {
+        loop {
             // One result at a time, so that the bounds below have their say.
             let step = exchange(pgconn, |_, event| match event {
                 Event::Result(result) => Ok(Some(Some(result))),
@@ -150,30 +173,57 @@ impl FetchServers {
                 _ => Ok(None),
             })?;
             match step {
-                Step::Wait(wait) => {
-                    let fd = pgconn.fd().ok_or(Error::Closed)?;
-                    return Ok(ConnectStep::Io(fd, wait, Some(self.deadline)));
-                }
+                Step::Wait(wait) => return Ok(Step::Wait(wait)),
                 Step::Done(Some(result)) => self.take(&result),
-                Step::Done(None) => break true,
+                Step::Done(None) => return Ok(Step::Done(true)),
             }
             if self.rows.len() >= MOST_ROWS || self.results > MOST_RESULTS {
-                break false;
+                return Ok(Step::Done(false));
             }
-        };
+        }
+    }
+
+    fn ask(&mut self) -> Result<ConnectStep<Servers>, Error> {
         let Phase::Asking(mut pgconn) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Err(Error::Closed);
         };
-        if let Some(error) = self.problem.take() {
-            pgconn.close();
-            return match self.is_unknown {
-                true => Ok(ConnectStep::Done(Servers::Unknown)),
-                false => Err(error),
+        loop {
+            let is_whole = match self.receive(&mut pgconn)? {
+                Step::Wait(wait) => {
+                    let fd = pgconn.fd().ok_or(Error::Closed)?;
+                    self.phase = Phase::Asking(pgconn);
+                    return Ok(ConnectStep::Io(fd, wait, Some(self.deadline)));
+                }
+                Step::Done(is_whole) => is_whole,
             };
+            let problem = self.problem.take();
+            let sqlstate = problem.as_ref().and_then(|fields| fields.sqlstate());
+            match (&mut self.question, sqlstate.unwrap_or_default()) {
+                (Question::List, UNDEFINED_FUNCTION) if is_whole => {
+                    pgconn.machine_mut().query(ELSEWHERE, CHUNK)?;
+                    self.question = Question::Where(None);
+                }
+                (Question::Where(Some(schema)), "") if is_whole => {
+                    let query = [b"SELECT * FROM ", &schema[..], b".yb_servers()"].concat();
+                    pgconn.machine_mut().query(&query, CHUNK)?;
+                    self.question = Question::ListElsewhere;
+                }
+                // It has none, or is so unlike PostgreSQL that it cannot say.
+                (Question::Where(_), _) => {
+                    pgconn.close();
+                    return Ok(ConnectStep::Done(Servers::Unknown));
+                }
+                (Question::List | Question::ListElsewhere, _) => {
+                    if let Some(fields) = problem {
+                        pgconn.close();
+                        return Err(psycoxide_connection::Error::Server(fields).into());
+                    }
+                    let rows = std::mem::take(&mut self.rows);
+                    let pgconn = is_whole.then_some(pgconn);
+                    return Ok(ConnectStep::Done(Servers::Listed(rows, pgconn)));
+                }
+            }
         }
-        let rows = std::mem::take(&mut self.rows);
-        let pgconn = is_ready.then_some(pgconn);
-        Ok(ConnectStep::Done(Servers::Listed(rows, pgconn)))
     }
 }
 

@@ -7,7 +7,7 @@ use psycoxide_cluster::BreakerState;
 use psycoxide_testkit::{Script, Server};
 
 use crate::stand_in::{balanced, cluster_of, contact, listing, local, node, status};
-use crate::support::{at, connect, error as server_error, options, ready, tags};
+use crate::support::{at, complete, connect, error as server_error, options, ready, tags};
 
 #[test]
 fn a_connection_goes_to_a_node_and_is_counted_until_its_end() {
@@ -71,7 +71,9 @@ fn a_lost_connection_is_counted_down_when_that_shows() {
 #[test]
 fn plain_postgresql_is_a_list_of_the_configured_hosts() {
     let unknown = [server_error("42883"), ready(b'I')].concat();
+    let nowhere = [complete("SELECT 0"), ready(b'I')].concat();
     let asked = Script::new().startup().expect(b'Q').send(unknown);
+    let asked = asked.expect(b'Q').send(nowhere);
     let server = Server::start(vec![
         asked.expect(b'X').expect_close(),
         Script::new().startup().expect(b'X').expect_close(),
