@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,16 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def examples() -> list[object]:
-    """Return the examples of each page; those that need TLS are for a full server."""
+    """Return the examples of each page; those that need TLS are for a full server, those that need
+    OpenTelemetry for who has it.
+    """
+    full = pytest.mark.full_server
+    otel = pytest.mark.skipif(find_spec("opentelemetry") is None, reason="needs opentelemetry-sdk")
     return [
         pytest.param(
             match[1],
             id=f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}",
-            marks=[pytest.mark.full_server] if "tls=True" in match[1] else [],
+            marks=[full] * ("tls=True" in match[1]) + [otel] * ("opentelemetry" in match[1]),
         )
         for page in PAGES
         for text in [page.read_text("utf-8")]

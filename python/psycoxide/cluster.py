@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, TypeAlias
 
+    from opentelemetry.metrics import Meter
+
     from ._core import _NodeTuple
     from .abc import AddressMap, ConnParam
 
@@ -46,6 +48,7 @@ __all__ = [
     "get",
     "metrics",
     "prometheus",
+    "register_otel",
 ]
 
 REFRESH_TIMEOUT: Final = 10.0
@@ -382,6 +385,21 @@ def prometheus() -> str:
             ],
         )
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def register_otel(meter: Meter | None = None) -> None:
+    """Have OpenTelemetry read the numbers of :func:`metrics` whenever it exports some.
+
+    The instruments are called `psycoxide.cluster.…` and `psycoxide.node.…`; clusters that become
+    known later are in them, too. To be called once for each meter provider.
+
+    :param meter: whose instruments; by default one of the global meter provider, of the name
+        `psycoxide`.
+    :raises ImportError: if the package `opentelemetry-api` is not installed.
+    """
+    from . import _cluster_otel
+
+    _cluster_otel.register(meter)
 
 
 _COUNTERS: Final = {
