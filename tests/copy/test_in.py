@@ -273,3 +273,37 @@ async def test_wrapped_binary_data_where_the_type_is_set(twin, format):
                 await copy.write_row([1])
         cur = await conn.execute("SELECT data FROM blobs")
         assert await cur.fetchall() == [(b"a\0",), (b"b",), (b"c",)]
+
+
+async def test_types_set_between_rows(sample, twin):
+    async with await sample.connect() as conn:
+        cur = conn.cursor()
+        async with cur.copy(TEXT) as copy:
+            await copy.write_row((1, "one", DAY))
+            copy.set_types(TYPES)
+            with pytest.raises(errors.DataError, match="row 2"):
+                await copy.write_row((2, "two"))
+            await copy.write_row((3, "three", DAY))
+        assert await sample.rows(conn) == [(1, "one", DAY), (3, "three", DAY)]
+
+
+async def test_a_dumper_that_uses_the_same_copy(sample, twin):
+    class Loud(str):
+        pass
+
+    class LoudDumper(psycoxide.adapt.Dumper):
+        def dump(self, obj):
+            copying.append(copy._add_row((2, "from the dumper", None)))
+            return obj.upper().encode()
+
+    copying = []
+    async with await sample.connect() as conn:
+        cur = conn.cursor()
+        cur.adapters.register_dumper(Loud, LoudDumper)
+        async with cur.copy(TEXT) as copy:
+            await copy.write_row((1, Loud("one"), DAY))
+            await copy.write_row((3, "three", DAY))
+        assert cur.rowcount == 3
+        rows = sorted(await sample.rows(conn))
+        assert rows == [(1, "ONE", DAY), (2, "from the dumper", None), (3, "three", DAY)]
+        assert copying == [False]

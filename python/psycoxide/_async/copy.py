@@ -165,6 +165,7 @@ class AsyncCopy(base.BaseCopy["AsyncConnection[Any]"]):
         if self._add_data(buffer):
             await self._flush()
 
+    # unasync: remove
     async def write_row(self, row: Sequence[Any]) -> None:
         """Write a row.
 
@@ -179,6 +180,24 @@ class AsyncCopy(base.BaseCopy["AsyncConnection[Any]"]):
         if self._add_row(row):
             await self._flush()
 
+    # unasync: end
+    # unasync: insert
+    # if TYPE_CHECKING:
+    #     # The core has it: no frame of Python stands between.
+    #
+    #     def write_row(self, row: Sequence[Any]) -> None:
+    #         """Write a row.
+    #
+    #         It is sent when enough have been gathered.
+    #
+    #         :param row: the values, in the order of the columns.
+    #         :raises DataError: if a value does not suit its type, or there are not as many as
+    #             types; it names the row. Nothing of the row is written then.
+    #         :raises ProgrammingError: for a value of a class that has no dumper.
+    #         :raises Error: what the server says of rows sent earlier.
+    #         """
+    #
+    # unasync: end
     async def write_rows(
         self, rows: Iterable[Sequence[Any]] | AsyncIterable[Sequence[Any]]
     ) -> None:

@@ -143,19 +143,20 @@ class Copy(base.BaseCopy["Connection[Any]"]):
         if self._add_data(buffer):
             self._flush()
 
-    def write_row(self, row: Sequence[Any]) -> None:
-        """Write a row.
+    if TYPE_CHECKING:
+        # The core has it: no frame of Python stands between.
 
-        It is sent when enough have been gathered.
+        def write_row(self, row: Sequence[Any]) -> None:
+            """Write a row.
 
-        :param row: the values, in the order of the columns.
-        :raises DataError: if a value does not suit its type, or there are not as many as types; it
-            names the row. Nothing of the row is written then.
-        :raises ProgrammingError: for a value of a class that has no dumper.
-        :raises Error: what the server says of rows sent earlier.
-        """
-        if self._add_row(row):
-            self._flush()
+            It is sent when enough have been gathered.
+
+            :param row: the values, in the order of the columns.
+            :raises DataError: if a value does not suit its type, or there are not as many as
+                types; it names the row. Nothing of the row is written then.
+            :raises ProgrammingError: for a value of a class that has no dumper.
+            :raises Error: what the server says of rows sent earlier.
+            """
 
     def write_rows(
         self, rows: Iterable[Sequence[Any]] | Iterable[Sequence[Any]]

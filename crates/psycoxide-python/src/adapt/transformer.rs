@@ -120,6 +120,12 @@ impl Transformer {
         self.connection.as_ref()
     }
 
+    /// Whether its registry means the same for as long as it lives.
+    #[inline]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
     /// The session's settings now.
     #[inline]
     pub fn session(&self) -> Arc<Session> {

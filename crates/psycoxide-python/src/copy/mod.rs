@@ -13,6 +13,7 @@ pub mod statement;
 
 mod decode;
 mod encode;
+mod send;
 mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,7 @@ use crate::adapt::transformer::Transformer;
 use crate::cursor::{CursorBase, not_initialised};
 use crate::shared::Shared;
 use decode::Decoder;
+use write::Tools;
 
 /// The base of `Copy` and `AsyncCopy`.
 #[pyclass(subclass, frozen, weakref, module = "psycoxide._core")]
@@ -53,8 +55,8 @@ struct Inner {
     buffer: Vec<u8>,
     /// Data that were too large to be gathered: they go behind the buffer.
     large: Option<PyBackedBytes>,
-    /// Memory for the next row.
-    scratch: Vec<u8>,
+    /// What rows are encoded with, until there is a reason to look anew.
+    tools: Option<Tools>,
     /// The dumpers that `set_types` has fixed, one a column.
     dumpers: Option<Arc<[Dumper]>>,
     /// Whether rows were written, and so the header of binary data.
@@ -166,7 +168,7 @@ impl CopyBase {
             if let Some(decoder) = &mut inner.decoder {
                 decoder.set_types(types.into());
             }
-            inner.dumpers.replace(dumpers.into())
+            (inner.dumpers.replace(dumpers.into()), inner.tools.take())
         };
         drop(replaced);
         Ok(())

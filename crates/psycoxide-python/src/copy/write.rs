@@ -1,87 +1,185 @@
-//! Writing: rows and raw data are gathered into pieces, and pieces are sent.
+//! Writing: rows and raw data are gathered into pieces; [`super::send`] sends them.
 
 use std::sync::Arc;
 
-use psycoxide_client::operations::copy_in::{PIECE, SendCopy};
-use psycoxide_client::operations::{Operation, Step};
-use psycoxide_client::{Connection, Error};
-use psycoxide_connection::{ExecStatus, QueryResult};
+use psycoxide_client::operations::copy_in::PIECE;
 use psycoxide_types::Format;
 use psycoxide_types::copy::binary;
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyByteArray, PyBytes, PyIterator, PyString};
+use pyo3::types::{PyBytes, PyIterator, PyString};
 
 use super::CopyBase;
 use super::encode::Encoder;
+use crate::adapt::dump::Dumper;
 use crate::adapt::dump::text::append_buffer;
 use crate::adapt::error::Failure;
-use crate::cursor::CursorBase;
+use crate::adapt::registry::Registry;
+use crate::adapt::session::Session;
+use crate::adapt::transformer::Transformer;
+use crate::cursor::not_initialised;
 use crate::error::OperationalError;
-use crate::operation::{Finish, PyOperation, submit};
-use crate::shared::Shared;
+
+/// The room for a piece, and the row that overfills it.
+const ROOM: usize = PIECE + PIECE / 8;
 
 /// From this size on data are sent from where they are instead of being gathered.
 const LARGE: usize = PIECE / 4;
 
 /// What is to be sent: what was gathered, and then what was too large for that.
 #[derive(Debug, Default)]
-struct Data {
-    bytes: Vec<u8>,
-    large: Option<PyBackedBytes>,
+pub(super) struct Data {
+    pub(super) bytes: Vec<u8>,
+    pub(super) large: Option<PyBackedBytes>,
+}
+
+/// Adapters and settings, kept from row to row so that a single row costs little.
+#[derive(Debug)]
+pub(super) struct Tools {
+    registry: Arc<Registry>,
+    session: Arc<Session>,
+    dumpers: Option<Arc<[Dumper]>>,
+}
+
+/// Rows that are encoded behind what was gathered. All they need is taken out meanwhile.
+struct Rows<'a, 'py> {
+    copy: &'a CopyBase,
+    transformer: Bound<'py, Transformer>,
+    tools: Tools,
+    format: Format,
+    columns: Option<usize>,
+    before: u64,
+    count: u64,
+    out: Vec<u8>,
+}
+
+impl<'a, 'py> Rows<'a, 'py> {
+    /// Takes out what there is, and begins the data if nothing has.
+    #[inline]
+    fn begin(copy: &'a CopyBase, py: Python<'py>) -> PyResult<Rows<'a, 'py>> {
+        let mut inner = copy.lock();
+        if inner.unwritable {
+            return Err(unwritable());
+        }
+        let transformer = inner.transformer.as_ref().ok_or_else(not_initialised)?;
+        let transformer = transformer.bind(py).clone();
+        let mut out = std::mem::take(&mut inner.buffer);
+        if !std::mem::replace(&mut inner.started, true) && inner.format == Format::Binary {
+            out.extend_from_slice(&binary::HEADER);
+        }
+        let (format, columns, before) = (inner.format, inner.columns, inner.rows);
+        let tools = match inner.tools.take() {
+            Some(tools) => tools,
+            None => {
+                let dumpers = inner.dumpers.clone();
+                drop(inner);
+                if out.capacity() == 0 {
+                    out.reserve_exact(ROOM);
+                }
+                Tools {
+                    registry: transformer.get().registry(),
+                    session: transformer.get().session(),
+                    dumpers,
+                }
+            }
+        };
+        Ok(Rows {
+            copy,
+            transformer,
+            tools,
+            format,
+            columns,
+            before,
+            count: 0,
+            out,
+        })
+    }
+
+    /// Encodes rows as long as `next` has some.
+    #[inline]
+    fn encode(
+        &mut self,
+        mut next: impl FnMut(&[u8]) -> Option<PyResult<Bound<'py, PyAny>>>,
+    ) -> PyResult<()> {
+        let tools = &self.tools;
+        let encoder = Encoder::new(
+            &self.transformer,
+            &tools.registry,
+            &tools.session,
+            self.format,
+            tools.dumpers.as_deref(),
+        );
+        while let Some(row) = next(&self.out) {
+            let number = self.before + self.count + 1;
+            encoder.row(&row?, number, &mut self.columns, &mut self.out)?;
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    /// Puts everything back; whether enough is gathered to be sent.
+    #[inline]
+    fn end(self) -> bool {
+        let frozen = self.transformer.get().is_frozen();
+        let mut inner = self.copy.lock();
+        inner.rows += self.count;
+        inner.columns = self.columns;
+        // What dumpers and iterators have written into the same copy.
+        let meanwhile = std::mem::replace(&mut inner.buffer, self.out);
+        inner.buffer.extend_from_slice(&meanwhile);
+        let full = inner.buffer.len() >= PIECE;
+        let same = match (&inner.dumpers, &self.tools.dumpers) {
+            (Some(now), Some(then)) => Arc::ptr_eq(now, then),
+            (None, None) => true,
+            _ => false,
+        };
+        // A map that can still change is looked at for each row.
+        let old = if same && frozen && !inner.unwritable {
+            inner.tools.replace(self.tools)
+        } else {
+            Some(self.tools)
+        };
+        drop(inner);
+        drop(old);
+        full
+    }
 }
 
 impl CopyBase {
-    /// Encodes rows into `out` until it is full or `next` has no more of them.
-    fn encode<'py>(
-        &self,
-        py: Python<'py>,
-        out: &mut Vec<u8>,
-        mut next: impl FnMut() -> Option<PyResult<Bound<'py, PyAny>>>,
-    ) -> PyResult<(u64, bool)> {
-        let transformer = self.transformer(py)?;
-        let registry = transformer.get().registry();
-        let session = transformer.get().session();
-        let (format, dumpers, before, mut columns) = {
-            let mut inner = self.lock();
-            if inner.unwritable {
-                return Err(unwritable());
-            }
-            let header = inner.format == Format::Binary && !inner.started;
-            inner.started = true;
-            if header {
-                out.extend_from_slice(&binary::HEADER);
-            }
-            (
-                inner.format,
-                inner.dumpers.clone(),
-                inner.rows,
-                inner.columns,
-            )
-        };
-        let encoder = Encoder::new(
-            &transformer,
-            &registry,
-            &session,
-            format,
-            dumpers.as_deref(),
-        );
-        let mut count = 0;
-        while out.len() < PIECE {
-            let Some(row) = next() else {
-                return Ok((count, true));
-            };
-            encoder.row(&row?, before + count + 1, &mut columns, out)?;
-            count += 1;
-            let mut inner = self.lock();
-            inner.rows += 1;
-            inner.columns = columns;
-        }
-        Ok((count, false))
+    /// Encodes a row; whether enough is gathered to be sent.
+    #[inline]
+    fn add_row<'py>(slf: &Bound<'py, Self>, row: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let mut rows = Rows::begin(slf.get(), slf.py())?;
+        let mut once = Some(Ok(row.clone()));
+        let encoded = rows.encode(|_| once.take());
+        // Of a row that could not be encoded nothing is left, but maybe the header before it.
+        let full = rows.end();
+        encoded.map(|()| full)
     }
 
-    fn take_data(&self) -> Data {
+    /// Encodes rows of an iterator; whether there may be more of them.
+    pub(super) fn add_rows<'py>(
+        slf: &Bound<'py, Self>,
+        iterator: &Bound<'py, PyIterator>,
+    ) -> PyResult<bool> {
+        let mut iterator = iterator.clone();
+        let mut exhausted = false;
+        let mut rows = Rows::begin(slf.get(), slf.py())?;
+        let encoded = rows.encode(|out| {
+            if out.len() >= PIECE {
+                return None;
+            }
+            let row = iterator.next();
+            exhausted = row.is_none();
+            row
+        });
+        rows.end();
+        encoded.map(|()| !exhausted)
+    }
+
+    pub(super) fn take_data(&self) -> Data {
         let mut inner = self.lock();
         let data = Data {
             bytes: std::mem::take(&mut inner.buffer),
@@ -89,39 +187,48 @@ impl CopyBase {
         };
         let length = data.bytes.len() + data.large.as_ref().map_or(0, |large| large.len());
         inner.bytes += length as u64;
+        let tools = inner.tools.take();
+        drop(inner);
+        drop(tools);
         data
+    }
+
+    /// Gathers what comes next in the memory of what was sent.
+    pub(super) fn reuse(&self, mut memory: Vec<u8>) {
+        memory.clear();
+        let mut inner = self.lock();
+        if inner.buffer.capacity() == 0 && memory.capacity() <= 2 * ROOM {
+            inner.buffer = memory;
+        }
     }
 }
 
 #[pymethods]
 impl CopyBase {
+    /// Write a row.
+    ///
+    /// It is sent when enough have been gathered.
+    ///
+    /// :param row: the values, in the order of the columns.
+    /// :raises DataError: if a value does not suit its type, or there are not as many as types; it
+    ///     names the row. Nothing of the row is written then.
+    /// :raises ProgrammingError: for a value of a class that has no dumper.
+    /// :raises Error: what the server says of rows sent earlier.
+    fn write_row<'py>(slf: &Bound<'py, Self>, row: &Bound<'py, PyAny>) -> PyResult<()> {
+        if Self::add_row(slf, row)? {
+            slf.call_method0(intern!(slf.py(), "_flush"))?;
+        }
+        Ok(())
+    }
+
     /// Encodes a row; `True` when enough is gathered to be sent.
     fn _add_row<'py>(slf: &Bound<'py, Self>, row: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let this = slf.get();
-        let mut out = std::mem::take(&mut this.lock().scratch);
-        out.clear();
-        let mut once = Some(Ok(row.clone()));
-        let encoded = this.encode(slf.py(), &mut out, || once.take());
-        let mut inner = this.lock();
-        // Of a row that could not be encoded nothing is left, but maybe the header before it.
-        inner.buffer.extend_from_slice(&out);
-        inner.scratch = out;
-        let full = inner.buffer.len() >= PIECE;
-        drop(inner);
-        encoded.map(|_| full)
+        Self::add_row(slf, row)
     }
 
     /// Encodes rows of an iterator; `True` when enough is gathered, `False` when there are no more.
     fn _add_rows<'py>(slf: &Bound<'py, Self>, rows: &Bound<'py, PyIterator>) -> PyResult<bool> {
-        let this = slf.get();
-        let mut rows = rows.clone();
-        let mut out = std::mem::take(&mut this.lock().buffer);
-        let encoded = this.encode(slf.py(), &mut out, || rows.next());
-        let mut inner = this.lock();
-        let meanwhile = std::mem::replace(&mut inner.buffer, out);
-        inner.buffer.extend_from_slice(&meanwhile);
-        drop(inner);
-        encoded.map(|(_, exhausted)| !exhausted)
+        Self::add_rows(slf, rows)
     }
 
     /// Adds data that are formatted already; `True` when there is something to be sent.
@@ -196,230 +303,9 @@ impl CopyBase {
         slf.get().report(py)?;
         Ok(PyBytes::new(py, &data.bytes))
     }
-
-    /// Sends what was gathered.
-    fn _send<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let shared = slf.get().shared()?;
-        let operation = SendOperation {
-            sender: Sender::default(),
-            source: Source::Gathered,
-            copy: Some(slf.clone().unbind()),
-            cursor: slf.get().cursor(py)?,
-        };
-        operation.start(py, &shared)
-    }
-
-    /// Encodes and sends the rows of an iterator.
-    fn _send_rows<'py>(
-        slf: &Bound<'py, Self>,
-        rows: &Bound<'py, PyIterator>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let shared = slf.get().shared()?;
-        let operation = SendOperation {
-            sender: Sender::default(),
-            source: Source::Rows(rows.clone().unbind()),
-            copy: Some(slf.clone().unbind()),
-            cursor: slf.get().cursor(py)?,
-        };
-        operation.start(py, &shared)
-    }
-}
-
-#[pymethods]
-impl CursorBase {
-    /// Sends data to the COPY that goes on.
-    fn _copy_send<'py>(
-        slf: &Bound<'py, Self>,
-        data: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let shared = slf.get().shared()?;
-        let bytes = match data.cast::<PyBytes>() {
-            Ok(bytes) => PyBackedBytes::from(bytes.clone()),
-            Err(_) => match data.cast::<PyByteArray>() {
-                Ok(bytes) => PyBackedBytes::from(bytes.clone()),
-                Err(_) => {
-                    let mut bytes = Vec::new();
-                    append_buffer(data, &mut bytes).map_err(Failure::into_exception)?;
-                    PyBackedBytes::from(PyBytes::new(slf.py(), &bytes))
-                }
-            },
-        };
-        let operation = SendOperation {
-            sender: Sender::new(Data {
-                bytes: Vec::new(),
-                large: Some(bytes),
-            }),
-            source: Source::Given,
-            copy: None,
-            cursor: slf.clone().unbind(),
-        };
-        submit(slf.py(), &shared, operation)
-    }
-}
-
-/// Sends one part of [`Data`] after the other.
-#[derive(Debug)]
-struct Sender {
-    bytes: SendCopy<Vec<u8>>,
-    large: Option<SendCopy<PyBackedBytes>>,
-    bytes_sent: bool,
-}
-
-impl Default for Sender {
-    fn default() -> Sender {
-        Sender::new(Data::default())
-    }
-}
-
-impl Sender {
-    fn new(data: Data) -> Sender {
-        Sender {
-            bytes: SendCopy::new(data.bytes),
-            large: data.large.map(SendCopy::new),
-            bytes_sent: false,
-        }
-    }
-
-    /// Gives it other data; the memory of the old ones comes back.
-    fn replace(&mut self, data: Data) -> Vec<u8> {
-        self.large = data.large.map(SendCopy::new);
-        self.bytes_sent = false;
-        self.bytes.replace(data.bytes)
-    }
-}
-
-impl Operation for Sender {
-    type Output = ();
-
-    fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
-        if !self.bytes_sent {
-            if let Step::Wait(wait) = self.bytes.step(connection)? {
-                return Ok(Step::Wait(wait));
-            }
-            self.bytes_sent = true;
-        }
-        match &mut self.large {
-            Some(large) => large.step(connection),
-            None => Ok(Step::Done(())),
-        }
-    }
-
-    fn abandon(&mut self) -> bool {
-        self.large = None;
-        self.bytes_sent = false;
-        self.bytes.abandon()
-    }
-}
-
-/// Where the data come from.
-#[derive(Debug)]
-enum Source {
-    /// The caller has given them.
-    Given,
-    /// What the copy has gathered.
-    Gathered,
-    /// Rows to be encoded.
-    Rows(Py<PyIterator>),
-}
-
-/// Sends what there is, and goes on as long as there is more.
-struct SendOperation {
-    sender: Sender,
-    source: Source,
-    copy: Option<Py<CopyBase>>,
-    cursor: Py<CursorBase>,
-}
-
-impl SendOperation {
-    /// Takes the first data and submits it.
-    fn start<'py>(mut self, py: Python<'py>, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
-        self.load(py)?;
-        submit(py, shared, self)
-    }
-
-    /// Takes the next data; `false` if there are none.
-    fn load(&mut self, py: Python<'_>) -> PyResult<bool> {
-        let Some(copy) = &self.copy else {
-            return Ok(false);
-        };
-        let copy = copy.bind(py);
-        let more = match &self.source {
-            Source::Rows(rows) => CopyBase::_add_rows(copy, rows.bind(py))?,
-            Source::Gathered | Source::Given => true,
-        };
-        // Rows that do not fill a piece are gathered with what comes later.
-        if !more {
-            return Ok(false);
-        }
-        let data = copy.get().take_data();
-        if data.bytes.is_empty() && data.large.is_none() {
-            return Ok(false);
-        }
-        let mut memory = self.sender.replace(data);
-        memory.clear();
-        let mut inner = copy.get().lock();
-        if inner.buffer.capacity() == 0 {
-            inner.buffer = memory;
-        }
-        Ok(true)
-    }
-}
-
-impl Operation for SendOperation {
-    type Output = ();
-
-    fn step(&mut self, connection: &mut Connection) -> Result<Step<()>, Error> {
-        if !connection.pgconn.is_open() {
-            return Err(Error::Closed);
-        }
-        if !connection.pgconn.machine().is_copying_in()
-            && connection.copy.as_ref().is_none_or(|copy| copy.is_ready())
-        {
-            return Ok(Step::Done(()));
-        }
-        self.sender.step(connection)
-    }
-
-    fn abandon(&mut self) -> bool {
-        self.sender.abandon()
-    }
-}
-
-impl PyOperation for SendOperation {
-    fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish> {
-        check_taking(py, shared, self.cursor.bind(py))?;
-        if let Some(copy) = &self.copy {
-            copy.bind(py).get().report(py)?;
-        }
-        if matches!(self.source, Source::Rows(_)) && self.load(py)? {
-            return Ok(Finish::Again);
-        }
-        Ok(Finish::Done(None))
-    }
-
-    fn is_part_of_copy(&self) -> bool {
-        true
-    }
-}
-
-/// Fails if the COPY does not take data any more, or never did.
-fn check_taking(py: Python<'_>, shared: &Shared, cursor: &Bound<'_, CursorBase>) -> PyResult<()> {
-    let (taking, error) = shared.with(py, |connection| {
-        let failed = |result: &&QueryResult| result.status == ExecStatus::FatalError;
-        let copy = connection.copy.as_ref();
-        let error = copy.and_then(|copy| copy.results().iter().find(failed).cloned());
-        (connection.pgconn.machine().is_copying_in(), error)
-    });
-    match error {
-        Some(error) => CursorBase::note_copied(cursor, shared, &[error]),
-        None if taking => Ok(()),
-        None => Err(unwritable()),
-    }
 }
 
 #[cold]
-fn unwritable() -> PyErr {
+pub(super) fn unwritable() -> PyErr {
     OperationalError::new_err("sending copy data failed: no COPY in progress")
 }
