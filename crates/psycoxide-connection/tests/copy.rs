@@ -70,6 +70,27 @@ fn in_by_simple_query() {
 }
 
 #[test]
+fn data_of_which_a_part_is_sent_at_once() {
+    for taken in 0..=9 + 9 {
+        let mut machine = extended_copy_in();
+        machine.copy_data(b"1\t2\n").unwrap();
+        let mut sent = Vec::new();
+        let send = |before: &[u8], data: &[u8]| {
+            sent.extend_from_slice(&[before, data].concat()[..taken]);
+            taken
+        };
+        machine.copy_data_with(b"3\t4\n", send).unwrap();
+        sent.extend_from_slice(&take_sent(&mut machine));
+        assert_eq!(sent, b"d\0\0\0\x081\t2\nd\0\0\0\x083\t4\n");
+    }
+    let nothing = |_: &[u8], _: &[u8]| 0;
+    assert!(matches!(
+        ready().copy_data_with(b"x", nothing),
+        Err(Error::Misuse(_))
+    ));
+}
+
+#[test]
 fn given_up_by_the_client() {
     let mut machine = ready();
     machine.query(b"copy t from stdin", 0).unwrap();

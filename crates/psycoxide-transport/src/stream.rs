@@ -168,6 +168,34 @@ impl Stream {
         }
     }
 
+    /// Sends as much of the first and then of the second as the socket takes, as
+    /// [`write`](Self::write) does: the count is that of both together.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_both(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        let Some(session) = &mut self.session else {
+            let pieces = [io::IoSlice::new(first), io::IoSlice::new(second)];
+            return transmit_vectored(&self.socket, &pieces);
+        };
+        let mut count = 0;
+        for piece in [first, second] {
+            if piece.is_empty() {
+                continue;
+            }
+            match session.write(&self.socket, piece) {
+                Ok(taken) => count += taken,
+                // The next call tells.
+                Err(_) if count > 0 => break,
+                Err(error) => return Err(error),
+            }
+            if count < first.len() {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
     /// Whether TLS records wait for room in the socket; never on a plain stream.
     #[inline]
     #[must_use]

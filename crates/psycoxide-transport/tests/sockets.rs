@@ -82,6 +82,21 @@ fn bytes_go_both_ways_and_the_end_is_zero() {
 }
 
 #[test]
+fn two_pieces_are_sent_one_behind_the_other() {
+    let server = Server::plain(|mut socket| {
+        let mut received = Vec::new();
+        socket.read_to_end(&mut received).unwrap();
+        received
+    });
+    let mut stream = connect(server.address);
+    assert_eq!(stream.write_both(b"hel", b"lo").unwrap(), 5);
+    assert_eq!(stream.write_both(b"", b" and").unwrap(), 4);
+    assert_eq!(stream.write_both(b" bye", b"").unwrap(), 4);
+    drop(stream);
+    assert_eq!(server.join(), b"hello and bye");
+}
+
+#[test]
 fn a_write_takes_what_fits_and_then_would_block() {
     let server = Server::plain(|mut socket| {
         let mut go = [0];

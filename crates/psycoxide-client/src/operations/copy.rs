@@ -27,6 +27,8 @@ pub struct CopySession {
     ready: bool,
     /// Data were thrown away: there is nothing more to be had of them.
     discarding: bool,
+    /// How many bytes were sent since it was heard whether the server has said something.
+    pub(super) unheard: usize,
 }
 
 impl CopySession {

@@ -13,6 +13,9 @@ use crate::pgconn::Polled;
 /// The size of the messages that data are sent in: larger ones were measured and gain nothing.
 pub const PIECE: usize = 64 * 1024;
 
+/// After so many bytes it is time to hear whether the server has said something.
+const UNHEARD: usize = 256 * 1024;
+
 /// After so many bytes without waiting, others on the event loop get a chance, and signals.
 const UNINTERRUPTED: usize = 1024 * 1024;
 
@@ -55,9 +58,12 @@ impl<D: AsRef<[u8]>> SendCopy<D> {
         if piece.is_empty() {
             return Ok(false);
         }
-        connection.pgconn.machine_mut().copy_data(piece)?;
+        connection.pgconn.copy_data(piece)?;
         self.queued += piece.len();
         self.since_wait += piece.len();
+        if let Some(session) = &mut connection.copy {
+            session.unheard += piece.len();
+        }
         Ok(true)
     }
 }
@@ -82,7 +88,16 @@ impl<D: AsRef<[u8]>> Operation for SendCopy<D> {
                 return step;
             }
             let sent = connection.pgconn.flush()?;
-            let polled = connection.pgconn.poll_event(false);
+            let pgconn = &connection.pgconn;
+            let due = session.unheard >= UNHEARD
+                || pgconn.is_send_broken()
+                || pgconn.machine().has_unhandled();
+            let polled = if !sent || due {
+                session.unheard = 0;
+                connection.pgconn.poll_event(false)
+            } else {
+                Ok(Polled::Pending)
+            };
             let Some(session) = &mut connection.copy else {
                 return Err(Error::Misuse("no COPY in progress"));
             };

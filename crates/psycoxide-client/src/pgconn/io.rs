@@ -67,6 +67,41 @@ impl PgConn {
         Ok(true)
     }
 
+    /// Sends a piece of the data of a COPY from where it is; what the socket does not take now is
+    /// copied, to be [flushed](Self::flush). As there, a connection that breaks is not reported yet.
+    ///
+    /// # Errors
+    /// When no such COPY is going on.
+    pub(crate) fn copy_data(&mut self, data: &[u8]) -> Result<(), Error> {
+        let (Some(stream), None) = (&mut self.stream, &self.tracer) else {
+            return Ok(self.machine.copy_data(data)?);
+        };
+        let mut broken = None;
+        self.machine.copy_data_with(data, |before, data| {
+            match stream.write_both(before, data) {
+                Ok(count) => count,
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::Interrupted => 0,
+                    _ => {
+                        broken = Some(error);
+                        before.len() + data.len()
+                    }
+                },
+            }
+        })?;
+        if broken.is_some() {
+            self.send_error = broken;
+        } else {
+            self.allowance = ALLOWANCE;
+        }
+        Ok(())
+    }
+
+    /// Whether sending has failed, of which reading may bring the reason.
+    pub(crate) fn is_send_broken(&self) -> bool {
+        self.send_error.is_some()
+    }
+
     /// Whether everything outgoing has been sent.
     #[inline]
     pub fn is_flushed(&self) -> bool {

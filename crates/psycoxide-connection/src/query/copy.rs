@@ -82,6 +82,31 @@ impl Machine {
         Ok(())
     }
 
+    /// Queues a piece of the data, of which a part may be sent at once from where it is: `send` gets
+    /// what has to go out before it and the piece, and says how many bytes of the two it has sent.
+    /// What is left is queued.
+    ///
+    /// # Errors
+    /// When no such COPY is going on.
+    pub fn copy_data_with(
+        &mut self,
+        data: &[u8],
+        send: impl FnOnce(&[u8], &[u8]) -> usize,
+    ) -> Result<(), Error> {
+        self.check_copy_in()?;
+        frontend::copy_data_header(self.outgoing.buffer(), data.len())?;
+        let before = self.outgoing.pending();
+        let sent = send(before, data);
+        let (sent_before, sent_data) = match sent.checked_sub(before.len()) {
+            Some(beyond) => (before.len(), beyond),
+            None => (sent, 0),
+        };
+        self.outgoing.consume(sent_before);
+        let rest = data.get(sent_data..).unwrap_or_default();
+        self.outgoing.buffer().extend_from_slice(rest);
+        Ok(())
+    }
+
     /// Queues the end of the data.
     ///
     /// # Errors

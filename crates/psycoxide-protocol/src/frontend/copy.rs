@@ -2,7 +2,7 @@
 //!
 //! Manual: <https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-COPY>
 
-use super::{begin, check_nul, put_string};
+use super::{begin, check_nul, length_word, put_string};
 use crate::EncodeError;
 
 /// Appends a `CopyData`. Message borders need not be row borders.
@@ -14,6 +14,19 @@ use crate::EncodeError;
 pub fn copy_data(out: &mut Vec<u8>, data: &[u8]) -> Result<(), EncodeError> {
     begin(out, b'd', data.len())?;
     out.extend_from_slice(data);
+    Ok(())
+}
+
+/// Appends what stands before the data of a `CopyData`: exactly `length` bytes have to follow.
+///
+/// # Errors
+///
+/// The data is too large for one message.
+#[inline]
+pub fn copy_data_header(out: &mut Vec<u8>, length: usize) -> Result<(), EncodeError> {
+    let word = length_word(length)?;
+    out.push(b'd');
+    out.extend_from_slice(&word.to_be_bytes());
     Ok(())
 }
 

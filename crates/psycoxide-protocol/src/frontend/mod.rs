@@ -15,7 +15,7 @@ mod query;
 mod startup;
 
 pub use authentication::{password, sasl_initial_response, sasl_response};
-pub use copy::{copy_data, copy_done, copy_fail};
+pub use copy::{copy_data, copy_data_header, copy_done, copy_fail};
 pub use extended::{
     bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush,
     parse, sync,
