@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 import psycoxide
 from psycoxide import errors
 from psycoxide.pq import TransactionStatus
+from support.hostile import ONE, Peer
 from support.twin import Twin
 
 LONG = "SELECT pg_sleep(60)"
@@ -208,6 +210,80 @@ async def test_misuse(twin: Twin) -> None:
     with pytest.raises(psycoxide.OperationalError, match="closed"):
         async with conn.deadline(1):
             pass
+
+
+def slow_to_cancel(hostile: Any) -> tuple[Any, threading.Event]:
+    """A server that answers after half a second, and takes cancel requests after the event."""
+    taken = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        while True:
+            peer.read_query()
+            time.sleep(0.5)
+            peer.send(ONE)
+
+    server = hostile(script)
+    server.on_cancel = lambda: taken.wait(20)
+    return server, taken
+
+
+async def test_the_block_ends_when_the_request_has_arrived(twin: Twin, hostile: Any) -> None:
+    """The statement was faster than its cancel request, which must not hit the next one."""
+    server, taken = slow_to_cancel(hostile)
+    conn = await twin.connect(server.dsn, sslmode="disable", autocommit=True)
+    timer = threading.Timer(0.5, taken.set)
+    with at_most(15):
+        async with conn.deadline(0.1, grace=20):
+            await conn.execute("SELECT 1")
+            timer.start()
+        assert taken.is_set()
+    timer.join()
+    assert server.cancels.qsize() == 1
+    await conn.execute("SELECT 1")
+    await conn.close()
+
+
+async def test_a_request_that_never_arrives_is_given_up(
+    twin: Twin, hostile: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, taken = slow_to_cancel(hostile)
+    conn = await twin.connect(server.dsn, sslmode="disable", autocommit=True)
+    with at_most(10):
+        async with conn.deadline(0.1, grace=0.9):
+            await conn.execute("SELECT 1")
+    assert "the deadline of 0.1 s is over, and cancelling failed" in caplog.text
+    taken.set()
+    await conn.close()
+
+
+async def test_a_task_that_is_cancelled_while_it_leaves(hostile: Any) -> None:
+    server, taken = slow_to_cancel(hostile)
+    dsn = f"{server.dsn} sslmode=disable"
+    conn = await psycoxide.AsyncConnection.connect(dsn, autocommit=True)
+    before = len(os.listdir("/proc/self/fd"))
+    left = asyncio.Event()
+
+    async def work() -> None:
+        async with conn.deadline(0.1, grace=20):
+            await conn.execute("SELECT 1")
+            left.set()
+
+    task = asyncio.create_task(work())
+    await left.wait()
+    task.cancel()
+    with at_most(5), pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(asyncio.all_tasks()) == 1
+    assert not conn.closed
+    taken.set()
+    # The server's end of it is this process's, too.
+    end = time.monotonic() + 10
+    while len(os.listdir("/proc/self/fd")) > before:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+    await conn.execute("SELECT 1")
+    await conn.close()
 
 
 def test_no_thread_is_left_behind(dsn: str) -> None:

@@ -157,6 +157,31 @@ def test_the_chain_alone(secure: SecureRig, certified: str) -> None:
         secure.close()
 
 
+@pytest.mark.parametrize("as_function", [False, True])
+def test_addresses_that_are_replaced(secure: SecureRig, certified: str, as_function: bool) -> None:
+    """The name of a node is the address that is connected to, not the one that was announced."""
+    announced = {f"10.255.255.{number}": secure.node(number).host for number in (1, 2, 3)}
+    rows = [secure.node(number)._row() for number in (1, 2, 3)]
+    for row, host in zip(rows, announced, strict=True):
+        row["host"] = host
+    secure.cluster.publish(rows)
+    port = secure.node(1).port
+    mapping: Any = ",".join(f"{host}={mapped}" for host, mapped in announced.items())
+    if as_function:
+        mapping = lambda host, port: (announced[host], port)  # noqa: E731
+    errors = secure.outcomes(6, host=secure.node(1).host, yb_address_map=mapping)
+    if certified == "contact":
+        assert len(errors) == 6
+        assert all(f"port {port}" in error and "certificate" in error for error in errors)
+    else:
+        assert errors == []
+        assert secure.cluster.wait_connections([2, 2, 2]) == [2, 2, 2]
+    if certified != "node":
+        secure.close()
+        assert secure.outcomes(6, yb_address_map=mapping, yb_tls_host="contact") == []
+        assert secure.cluster.wait_connections([2, 2, 2]) == [2, 2, 2]
+
+
 def test_on_an_event_loop(secure: SecureRig, certified: str) -> None:
     async def connect(tls_host: str) -> list[Any]:
         parameters = secure.dsn(yb_tls_host=tls_host, sslcertmode="disable")
