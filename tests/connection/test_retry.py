@@ -174,6 +174,73 @@ async def test_open_transaction_is_refused(twin: Twin) -> None:
                 await conn.run_transaction(calling(twin, body))
 
 
+async def test_nested_use_is_refused(twin: Twin) -> None:
+    async def outer(conn: Any, call: int) -> None:
+        await conn.execute("INSERT INTO nested_use VALUES (1)")
+        with pytest.raises(psycoxide.ProgrammingError, match="one is open already"):
+            await conn.run_transaction(calling(twin, nothing))
+
+    async with await twin.connect() as conn:
+        await conn.execute("CREATE TEMP TABLE nested_use (id int)")
+        await conn.commit()
+        await conn.run_transaction(calling(twin, outer))
+        cur = await conn.execute("SELECT count(*) FROM nested_use")
+        assert await cur.fetchone() == (1,), "the outer one goes on"
+
+
+async def test_function_that_hides_an_error_has_not_succeeded(twin: Twin) -> None:
+    """The server answers COMMIT by ROLLBACK then, without an error."""
+
+    async def hides(conn: Any, call: int) -> str:
+        await conn.execute("INSERT INTO hidden VALUES (1)")
+        try:
+            await conn.execute("SELECT 1/0")
+        except errors.DivisionByZero:
+            pass
+        return "done"
+
+    async def hides_well(conn: Any, call: int) -> str:
+        await conn.execute("INSERT INTO hidden VALUES (2)")
+        try:
+            async with conn.transaction():
+                await conn.execute("SELECT 1/0")
+        except errors.DivisionByZero:
+            pass
+        return "done"
+
+    async with await twin.connect() as conn:
+        await conn.execute("CREATE TEMP TABLE hidden (id int)")
+        await conn.commit()
+        with pytest.raises(errors.InFailedSqlTransaction, match="nothing can be committed"):
+            await conn.run_transaction(calling(twin, hides))
+        assert conn.info.transaction_status == twin.api.pq.TransactionStatus.IDLE
+        assert await conn.run_transaction(calling(twin, hides_well)) == "done"
+        cur = await conn.execute("SELECT id FROM hidden")
+        assert await cur.fetchall() == [(2,)]
+
+
+class Interruption(BaseException):
+    """As KeyboardInterrupt, but of no importance to the test runner."""
+
+
+async def test_interruption_undoes_and_is_not_tried_again(twin: Twin) -> None:
+    calls = []
+
+    async def body(conn: Any, call: int) -> None:
+        calls.append(call)
+        await conn.execute("INSERT INTO interrupted VALUES (1)")
+        raise Interruption
+
+    async with await twin.connect() as conn:
+        await conn.execute("CREATE TEMP TABLE interrupted (id int)")
+        await conn.commit()
+        with pytest.raises(Interruption):
+            await conn.run_transaction(calling(twin, body))
+        assert calls == [1]
+        cur = await conn.execute("SELECT count(*) FROM interrupted")
+        assert await cur.fetchone() == (0,)
+
+
 async def test_closed_connection(twin: Twin) -> None:
     async def closes(conn: Any, call: int) -> None:
         await conn.close()
@@ -261,6 +328,27 @@ async def test_errors_of_commit(
     await conn.close()
 
 
+@pytest.mark.parametrize(
+    ("sqlstate", "welcome", "repeated"),
+    [(b"40003", WELCOME, True), (b"XX000", YUGABYTE, True), (b"57014", YUGABYTE, False)],
+)
+async def test_unknown_commit_of_an_idempotent_transaction(
+    twin: Twin, hostile: Any, sqlstate: bytes, welcome: bytes, repeated: bool
+) -> None:
+    calls = []
+
+    async def body(conn: Any, call: int) -> None:
+        calls.append(call)
+
+    reply = report(b"timed out", sqlstate) + ready()
+    conn = await twin.connect(hostile(losing_commit(reply, welcome)).dsn)
+    with pytest.raises(psycoxide.Error) as info:
+        await conn.run_transaction(calling(twin, body), idempotent=True, max_attempts=3, **FAST)
+    assert info.value.sqlstate == sqlstate.decode()
+    assert calls == ([1, 2, 3] if repeated else [1])
+    await conn.close()
+
+
 def test_commit_lost_at_a_real_server(dsn: str) -> None:
     """The socket is cut while the server commits, which a deferred trigger makes slow."""
     import socket
@@ -341,6 +429,10 @@ def test_repetitions_are_logged(dsn: str, caplog: pytest.LogCaptureFixture) -> N
         {"max": -0.1},
         {"factor": 0.5},
         {"jitter": "some"},
+        {"max_attempts": float("nan")},
+        {"base": float("nan")},
+        {"max": float("nan")},
+        {"factor": float("nan")},
     ],
 )
 async def test_bad_arguments(twin: Twin, arguments: dict[str, Any]) -> None:

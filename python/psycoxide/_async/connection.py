@@ -270,9 +270,12 @@ class AsyncConnection(BaseConnection[Row]):
         :param jitter: `"full"`: each pause is of a random length up to that, `"equal"`: from half
             of that, `"none"`: exactly that.
         :param idempotent: whether it does no harm to run a transaction again that was committed.
-            A connection that is lost in `COMMIT` is reported as any other is then.
+            It is run again then if the server does not know what became of it; a connection that
+            is lost in `COMMIT` is reported as any other is.
         :return: what the function returned, `None` if it raised :class:`Rollback`.
         :raises CommitOutcomeUnknown: if the connection was lost in `COMMIT`.
+        :raises InFailedSqlTransaction: if the function returns although a statement of the
+            transaction failed: nothing was committed.
         :raises ProgrammingError: if a transaction is open already.
         :raises Error: the last one, if all attempts failed, and what is not retryable at once.
         """

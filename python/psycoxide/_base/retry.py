@@ -79,11 +79,12 @@ class Attempts:
         jitter: Jitter,
         idempotent: bool,
     ):
-        if max_attempts < 1:
+        # Put so that no comparison with NaN passes.
+        if not max_attempts >= 1:
             raise ValueError(f"max_attempts is at least 1, not {max_attempts}")
-        if base < 0 or max < 0:
+        if not (base >= 0 and max >= 0):
             raise ValueError(f"base and max are seconds, at least 0, not {base} and {max}")
-        if factor < 1:
+        if not factor >= 1:
             raise ValueError(f"factor is at least 1, not {factor}")
         if jitter not in JITTERS:
             raise ValueError(f"jitter is one of {', '.join(JITTERS)}, not {jitter!r}")
@@ -118,8 +119,18 @@ class Attempts:
         """Note that the function has returned: what follows is COMMIT.
 
         :raises OperationalError: if the connection is closed, so that nothing can be committed.
+        :raises InFailedSqlTransaction: if the transaction has failed: the server would answer COMMIT
+            by undoing it, and say nothing.
         """
         self._connection._check_connection_ok()
+        if self._connection._transaction_status == TransactionStatus.INERROR:
+            from ..errors import InFailedSqlTransaction
+
+            raise InFailedSqlTransaction(
+                "the function has returned although a statement of its transaction failed, so that"
+                " nothing can be committed: let the error out of the function, or catch it around"
+                " a conn.transaction() block within"
+            )
         self.committing = True
 
     def failed(self, ex: e.Error) -> float:
@@ -128,12 +139,15 @@ class Attempts:
         :raises CommitOutcomeUnknown: if the transaction may have been committed.
         :raises Error: the exception itself, if there is no next attempt.
         """
-        if self.committing and self._may_have_committed(ex) and not self._idempotent:
+        is_unknown = self.committing and self._may_have_committed(ex)
+        if is_unknown and not self._idempotent:
             raise e.CommitOutcomeUnknown(
                 "the answer to COMMIT was lost: the transaction may have been committed or not."
                 f" Look for its effects before it is run again ({ex})"
             ) from ex
-        if self._connection.closed or not is_retryable(ex):
+        # Not when somebody cancelled it: that is no reason to begin once more.
+        may_repeat = is_retryable(ex) or (is_unknown and ex.sqlstate != "57014")
+        if self._connection.closed or not may_repeat:
             raise ex
         if self._attempt >= self._max_attempts:
             if self._attempt > 1 and hasattr(ex, "add_note"):
