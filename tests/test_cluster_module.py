@@ -252,6 +252,36 @@ def test_metrics(rig: local.Cluster) -> None:
     assert metrics["connects"] >= sum(node["connects"] for node in metrics["nodes"]) > 0
 
 
+def test_repeated_transactions_are_counted(rig: local.Cluster) -> None:
+    calls: list[int] = []
+
+    def body(conn: psycoxide.Connection[Any]) -> None:
+        calls.append(1)
+        if len(calls) < 3:
+            conn.execute("DO $$ BEGIN RAISE EXCEPTION 'made up' USING ERRCODE = '40001'; END $$")
+
+    with balanced(rig) as conn:
+        before = cluster.get(rig.dsn).metrics()["retries"]
+        conn.run_transaction(body, base=0)
+        assert cluster.get(rig.dsn).metrics()["retries"] - before == 2
+    assert "psycoxide_cluster_retries_total{" in cluster.prometheus()
+
+
+def test_each_subject_has_its_logger(start_cluster: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with start_cluster(2) as running, caplog.at_level(logging.DEBUG, "psycoxide.cluster"):
+        running.publish([*(node._row() for node in running.nodes), {"host": "a/b"}])
+        running.node(2).stop()
+        # One of two meets the node that is down.
+        for conn in [balanced(running) for _ in range(2)]:
+            conn.close()
+        cluster.forget()
+    names = {record.name: record.getMessage() for record in reversed(caplog.records)}
+    assert names.keys() == {f"psycoxide.cluster.{n}" for n in ("connect", "nodes", "refresh")}
+    assert "has joined" in names["psycoxide.cluster.nodes"]
+    assert "make no sense" in names["psycoxide.cluster.refresh"]
+    assert "refused" in names["psycoxide.cluster.connect"]
+
+
 SAMPLE = re.compile(r'[a-z_]+(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)*\}) [0-9.e+-]+')
 
 

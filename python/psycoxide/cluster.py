@@ -11,8 +11,9 @@ connections, threads and event loops of the process::
     for node in nodes:
         print(node, node.live, node.breaker)
 
-The logger of this name, `psycoxide.cluster`, tells what happens to nodes. Its records are made when
-the program next connects, closes a connection or calls this module.
+The logger of this name, `psycoxide.cluster`, tells what happens: its children are `connect`, about
+attempts to connect, `nodes`, what happens to nodes, and `refresh`, about the list of nodes. Their
+records are made when the program next connects, closes a connection or calls this module.
 """
 
 from __future__ import annotations
@@ -345,7 +346,8 @@ def metrics() -> list[dict[str, Any]]:
     """Numbers of all clusters, as dictionaries.
 
     Counters, which only grow: `connects`, `node_faults`, `soft_faults`, `client_faults`,
-    `cancelled`, `trials`, `waits`, `contact_fallbacks`, `lost`, `refreshes`, `refresh_failures`.
+    `cancelled`, `trials`, `waits`, `contact_fallbacks`, `lost`, `retries`, `refreshes`,
+    `refresh_failures`.
     What is now: `refresh_age` and `refresh_time` in seconds, and of each of the `nodes` what
     :class:`NodeStatus` tells.
     """
@@ -412,6 +414,7 @@ _COUNTERS: Final = {
     "waits": "Times a caller waited because too many were connecting to the right node.",
     "contact_fallbacks": "Times a caller was sent to the configured hosts.",
     "lost": "Connections found broken while they were open.",
+    "retries": "Transactions that run_transaction() ran again.",
     "refreshes": "Refreshes that gave a list of nodes.",
     "refresh_failures": "Refreshes that did not.",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -445,6 +446,7 @@ class Idle:
     """As much of a connection as the decisions look at."""
 
     closed = False
+    pgconn = SimpleNamespace(_cluster=None)
 
 
 def pauses(jitter: Any, attempts: int = 12) -> list[float]:

@@ -140,6 +140,11 @@ impl Cluster {
         Some(Lease::adopted(self, info, generation))
     }
 
+    /// Counts a transaction that is run again on a connection to the cluster.
+    pub fn count_retry(&self) {
+        self.with(|state| state.counters.retries += 1);
+    }
+
     /// Wishes for a new list of nodes. The background task fetches it; who wants to wait for it
     /// asks [`Cluster::is_refreshed`].
     pub fn request_refresh(&self, reason: Reason, now: Instant) -> RefreshTicket {

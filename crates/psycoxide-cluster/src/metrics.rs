@@ -27,6 +27,8 @@ pub struct Counters {
     pub contact_fallbacks: u64,
     /// Connections reported as broken while they were open.
     pub lost: u64,
+    /// Transactions that were run again after a conflict.
+    pub retries: u64,
     /// Refreshes that gave a list.
     pub refreshes: u64,
     /// Refreshes that did not.

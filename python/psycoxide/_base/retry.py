@@ -154,6 +154,9 @@ class Attempts:
                 ex.add_note(f"run_transaction() gave up after {self._attempt} attempts")
             raise ex
         delay = self._next_delay()
+        cluster = self._connection.pgconn._cluster
+        if cluster is not None:
+            cluster.count_retry()
         _log(self._attempt, self._max_attempts, delay, ex)
         return delay
 

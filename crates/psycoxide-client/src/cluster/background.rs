@@ -19,7 +19,7 @@ use psycoxide_cluster::{
 };
 use psycoxide_transport::resolve::resolve_within;
 
-use super::notes::{Flag, Level, note};
+use super::notes::{Flag, Level, Subject, note};
 use super::servers::{FetchServers, Servers, control_connect};
 use super::{REGISTRY, fault_of, random};
 use crate::error::Error;
@@ -201,7 +201,7 @@ fn start(worker: Box<Worker>) -> Work {
         Ok(thread) => Work::Thread(thread),
         Err(error) => {
             let text = format!("the list of nodes will not be refreshed: no thread: {error}");
-            note(Level::Warning, text);
+            note(Subject::Refresh, Level::Warning, text);
             Work::Nobody
         }
     }
@@ -322,6 +322,7 @@ impl Worker {
                 }
                 Ok(Servers::Unknown) => {}
                 Err(error) => note(
+                    Subject::Refresh,
                     Level::Debug,
                     format!("the control connection is given up: {error}"),
                 ),
@@ -358,7 +359,7 @@ impl Worker {
                 turn.target_failed(&target, fault, &wanted.search, now, &mut self.random);
             }
             let text = format!("{} gives no list of nodes: {error}", target.endpoint);
-            note(Level::Debug, text);
+            note(Subject::Refresh, Level::Debug, text);
             let is_refused = !fetch.is_logged_in() && error.server_fields().is_some();
             let is_final = is_refused && fault_of(&error) == Fault::Client;
             last = Some(error);
@@ -371,7 +372,7 @@ impl Worker {
         if is_replaced {
             let text = "the configured hosts lead to another cluster now, and no node of the old \
                         one is left: it is forgotten";
-            note(Level::Warning, text.to_owned());
+            note(Subject::Refresh, Level::Warning, text.to_owned());
             REGISTRY.forget(cluster);
             return;
         }
@@ -398,14 +399,14 @@ impl Worker {
         let rejected = report.rejected.len();
         if rejected > self.rejected {
             let text = format!("{rejected} rows of yb_servers() make no sense and are left out");
-            note(Level::Warning, text);
+            note(Subject::Refresh, Level::Warning, text);
         }
         self.rejected = rejected;
     }
 
     fn failed(&mut self, text: &str) {
         if !std::mem::replace(&mut self.is_failing, true) {
-            note(Level::Warning, text.to_owned());
+            note(Subject::Refresh, Level::Warning, text.to_owned());
         }
     }
 
@@ -433,7 +434,7 @@ impl Worker {
             }
             Err(error) => {
                 let text = format!("node {} is still down: {error}", attempt.info().private);
-                note(Level::Debug, text);
+                note(Subject::Nodes, Level::Debug, text);
                 attempt.failed(fault_of(&error), now, &mut self.random);
             }
         }

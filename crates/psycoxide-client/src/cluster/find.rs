@@ -13,7 +13,7 @@ use psycoxide_cluster::{
 };
 use psycoxide_transport::{Bell, poll};
 
-use super::notes::{Level, note};
+use super::notes::{Level, Subject, note};
 use super::options::{ClusterOptions, endpoint};
 use super::servers::{FetchServers, Servers};
 use super::{REGISTRY, attend, fault_of, go_on, random};
@@ -216,7 +216,7 @@ impl Finder {
                 "no list of nodes: {} failed: {}",
                 attempt.place, attempt.error
             );
-            note(Level::Debug, text);
+            note(Subject::Refresh, Level::Debug, text);
         }
         if lead.hopeful {
             return Ok(ConnectStep::Done(Found::Unavailable(lead.attempts)));
@@ -259,7 +259,11 @@ impl Finder {
                         (bootstrapped, control)
                     }
                     Err(error) => {
-                        note(Level::Warning, format!("{}: {error}", self.describe(host)));
+                        note(
+                            Subject::Refresh,
+                            Level::Warning,
+                            format!("{}: {error}", self.describe(host)),
+                        );
                         attempts.push(Attempt {
                             place: self.describe(host),
                             error: error.into(),
@@ -388,7 +392,7 @@ fn note_static(asked: &HostOptions, hosts: usize) {
          spread over the configured hosts ({hosts}) alone",
         asked.name, asked.port
     );
-    note(Level::Warning, text);
+    note(Subject::Refresh, Level::Warning, text);
 }
 
 fn note_rejected(bootstrapped: &Bootstrapped, host: &str) {
@@ -400,7 +404,7 @@ fn note_rejected(bootstrapped: &Bootstrapped, host: &str) {
             first.row,
             first.reason
         );
-        note(Level::Warning, text);
+        note(Subject::Refresh, Level::Warning, text);
     }
 }
 

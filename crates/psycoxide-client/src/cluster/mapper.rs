@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use psycoxide_cluster::Endpoint;
 
-use super::notes::{Level, note};
+use super::notes::{Level, Subject, note};
 
 /// Says which address to use in place of one that a cluster announces.
 pub trait AddressMapper: fmt::Debug + Send + Sync {
@@ -48,7 +48,7 @@ impl Mapper {
                         "yb_address_map has no answer for \"{host}\", port {port}, which is used \
                          as it is: {reason}"
                     );
-                    note(Level::Warning, text);
+                    note(Subject::Refresh, Level::Warning, text);
                 }
                 None
             }

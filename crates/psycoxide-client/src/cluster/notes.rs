@@ -31,9 +31,22 @@ pub enum Level {
     Warning,
 }
 
+/// What a note is about: each subject has its logger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The way of one connection to a node.
+    Connect,
+    /// What happens to nodes.
+    Nodes,
+    /// The list of nodes.
+    Refresh,
+}
+
 /// A line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
+    /// What it is about.
+    pub subject: Subject,
     /// How much it matters.
     pub level: Level,
     /// What it says.
@@ -55,13 +68,17 @@ static NOTES: Mutex<Notes> = Mutex::new(Notes {
 static PENDING: AtomicBool = AtomicBool::new(false);
 
 /// Keeps a note.
-pub(crate) fn note(level: Level, text: String) {
+pub(crate) fn note(subject: Subject, level: Level, text: String) {
     let Some(mut notes) = lock() else { return };
     if notes.kept.len() >= CAPACITY {
         notes.kept.pop_front();
         notes.lost += 1;
     }
-    notes.kept.push_back(Note { level, text });
+    notes.kept.push_back(Note {
+        subject,
+        level,
+        text,
+    });
     PENDING.store(true, Ordering::Release);
 }
 
@@ -142,6 +159,7 @@ fn events() -> Vec<Note> {
                 ago => format!(", {}.{} s ago", ago / 1000, ago % 1000 / 100),
             };
             notes.push(Note {
+                subject: Subject::Nodes,
                 level,
                 text: format!("node {}{placement} {what}{since}", node.private),
             });
@@ -158,7 +176,7 @@ mod tests {
     fn what_nobody_takes_is_bounded_and_the_rest_is_counted() {
         take();
         for number in 0..CAPACITY + 3 {
-            note(Level::Debug, number.to_string());
+            note(Subject::Refresh, Level::Debug, number.to_string());
         }
         assert!(is_pending());
         let (notes, lost) = take();

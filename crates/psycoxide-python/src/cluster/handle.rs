@@ -136,6 +136,7 @@ impl ClusterHandle {
             ("waits", counters.waits),
             ("contact_fallbacks", counters.contact_fallbacks),
             ("lost", counters.lost),
+            ("retries", counters.retries),
             ("refreshes", counters.refreshes),
             ("refresh_failures", counters.refresh_failures),
         ] {
@@ -174,6 +175,11 @@ impl ClusterHandle {
             .is_some_and(|id| self.0.drain(id, drained, now));
         log::write(py);
         changed
+    }
+
+    /// Counts a transaction that is run again.
+    fn count_retry(&self) {
+        self.0.count_retry();
     }
 
     /// Asks for a new list.

@@ -2,10 +2,10 @@
 //!
 //! The rule it guards: no thread of ours waits for the interpreter to write a line.
 
-use psycoxide_client::cluster::notes::{self, Level};
+use psycoxide_client::cluster::notes::{self, Level, Subject};
 use pyo3::prelude::*;
 
-/// The name of the logger.
+/// The logger above those of the subjects.
 const LOGGER: &str = "psycoxide.cluster";
 
 /// Writes what has come up since the last call, if anything has.
@@ -23,24 +23,33 @@ fn write_now(py: Python<'_>) {
         return;
     }
     let written = (|| {
-        let logger = py.import("logging")?.call_method1("getLogger", (LOGGER,))?;
-        let log = logger.getattr("log")?;
+        let get = py.import("logging")?.getattr("getLogger")?;
         if lost > 0 {
-            log.call1((30, "%s records are lost: too many came up at once", lost))?;
+            let text = "%s records are lost: too many came up at once";
+            get.call1((LOGGER,))?
+                .call_method1("warning", (text, lost))?;
         }
         for note in notes {
-            // The numbers of `logging`.
-            let level = match note.level {
-                Level::Debug => 10,
-                Level::Info => 20,
-                Level::Warning => 30,
+            let logger = get.call1((logger_of(note.subject),))?;
+            let method = match note.level {
+                Level::Debug => "debug",
+                Level::Info => "info",
+                Level::Warning => "warning",
             };
-            log.call1((level, "%s", note.text))?;
+            logger.call_method1(method, ("%s", note.text))?;
         }
         PyResult::Ok(())
     })();
     if let Err(raised) = written {
         // A handler's trouble is not that of whoever connects.
         raised.write_unraisable(py, None);
+    }
+}
+
+fn logger_of(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Connect => "psycoxide.cluster.connect",
+        Subject::Nodes => "psycoxide.cluster.nodes",
+        Subject::Refresh => "psycoxide.cluster.refresh",
     }
 }

@@ -17,7 +17,7 @@ use psycoxide_transport::Bell;
 use super::super::Wait;
 use super::super::session_attrs::SessionAttrs;
 use super::{Answer, ConnectHosts, ConnectStep, Steps, Variation};
-use crate::cluster::notes::{Level, note};
+use crate::cluster::notes::{Level, Subject, note};
 use crate::cluster::{
     ClusterOptions, Finder, Found, Member, READABLE, fault_of, know, random, wait_for_bell,
 };
@@ -111,7 +111,7 @@ impl Balanced {
                     };
                     let text = "the list of nodes cannot be had: a connection goes to the \
                                 configured hosts";
-                    note(level, text.to_owned());
+                    note(Subject::Connect, level, text.to_owned());
                     self.turn_to_contacts(self.deadline);
                     Ok(None)
                 }
@@ -143,7 +143,7 @@ impl Balanced {
                 Err(error) => {
                     let fault = fault_of(&error);
                     let text = format!("node {}: {error}", attempt.info().private);
-                    note(Level::Debug, text);
+                    note(Subject::Connect, Level::Debug, text);
                     // A server of another kind is well; others may want just that.
                     let blame = match is_of_another_kind(&error) {
                         true => Fault::Client,
@@ -227,7 +227,7 @@ impl Balanced {
             }) => {
                 if is_first {
                     let text = "no node can be reached: connections go to the configured hosts";
-                    note(Level::Warning, text.to_owned());
+                    note(Subject::Connect, Level::Warning, text.to_owned());
                 }
                 self.turn_to_contacts(allowance.map(|allowance| now + allowance));
                 Ok(None)
