@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+import psycoxide
 from support.cluster import Rig, key, wait_until
 
 pytestmark = pytest.mark.cluster
@@ -168,6 +169,28 @@ def test_drained_node_gets_no_connections(rig: Rig) -> None:
     known.undrain((rig.node(2).host, rig.node(2).port))
     rig.connect(3)
     rig.expect(5, 5, 5)
+
+
+def test_drained_contact_gets_no_connections_either(rig: Rig) -> None:
+    """Not even when the other nodes are down, or there is none that is not drained."""
+    rig.one(1, **EAGER).close()
+    known = rig.known()
+    before = rig.attempts()[0]
+    known.drain((rig.node(1).host, rig.node(1).port))
+    rig.down(2, 3)
+    with pytest.raises(psycoxide.OperationalError, match="refused"):
+        rig.one(1, **EAGER)
+    rig.up(2, 3)
+    for number in (2, 3):
+        known.drain((rig.node(number).host, rig.node(number).port))
+    with pytest.raises(psycoxide.OperationalError, match="3 of which are set aside"):
+        rig.one(1, **EAGER)
+    # The list may be asked for there: that is no connection of the program's.
+    assert rig.cluster.connections() == [0, 0, 0]
+    assert rig.attempts()[0] - before <= 2
+    known.undrain((rig.node(1).host, rig.node(1).port))
+    rig.one(1, **EAGER)
+    rig.expect(1, 0, 0)
 
 
 def test_events_tell_what_happened(rig: Rig) -> None:

@@ -129,6 +129,14 @@ impl Cluster {
         })
     }
 
+    /// Whether a node at this place is set aside.
+    pub fn is_drained_at(&self, endpoint: &Endpoint) -> bool {
+        self.with(|state| {
+            let mut nodes = state.nodes.values();
+            nodes.any(|node| node.drained && node.info.is_at(endpoint))
+        })
+    }
+
     /// The place for a connection that was made to a configured host, if that is a node.
     pub fn lease_at(self: &Arc<Self>, endpoint: &Endpoint) -> Option<Lease> {
         let (info, generation) = self.with(|state| {

@@ -10,8 +10,9 @@ use crate::options::LoadBalance;
 pub enum Error {
     /// The nodes are known and none of them is wanted.
     #[error(
-        "no eligible node: load_balance={} {}leaves none of the {known} known nodes",
-        name(*.load_balance), if *.bound_to_keys { "within topology_keys " } else { "" }
+        "no eligible node: load_balance={} {}leaves none of the {known} known nodes{}",
+        name(*.load_balance), if *.bound_to_keys { "within topology_keys " } else { "" },
+        drained_ones(*.drained)
     )]
     NoEligibleNode {
         /// Which kind of node was wanted.
@@ -20,6 +21,8 @@ pub enum Error {
         bound_to_keys: bool,
         /// How many nodes there are.
         known: usize,
+        /// How many of them the application has set aside.
+        drained: usize,
     },
     /// Every node that may be used was tried, here or by others just now.
     #[error("none of the {eligible} eligible nodes can be connected to")]
@@ -49,6 +52,13 @@ pub enum Error {
     },
 }
 
+fn drained_ones(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(", {count} of which are set aside by drain()"),
+    }
+}
+
 fn name(load_balance: LoadBalance) -> &'static str {
     match load_balance {
         LoadBalance::Any => "any",
@@ -65,14 +75,15 @@ mod tests {
 
     #[test]
     fn messages_name_the_setting_at_fault() {
-        let error = Error::NoEligibleNode {
+        let error = |drained| Error::NoEligibleNode {
             load_balance: LoadBalance::OnlyReadReplica,
             bound_to_keys: true,
             known: 3,
+            drained,
         };
-        assert_eq!(
-            error.to_string(),
-            "no eligible node: load_balance=only-rr within topology_keys leaves none of the 3 known nodes"
-        );
+        let text = "no eligible node: load_balance=only-rr within topology_keys leaves none of the 3 known nodes";
+        assert_eq!(error(0).to_string(), text);
+        let drained = format!("{text}, 2 of which are set aside by drain()");
+        assert_eq!(error(2).to_string(), drained);
     }
 }

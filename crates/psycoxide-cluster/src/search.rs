@@ -33,6 +33,9 @@ const ROOM_PATIENCE: Duration = Duration::from_millis(250);
 /// How long a caller waits for the outcome of others' trials when nothing else is left.
 const TRIAL_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The least of the time that is kept for the configured hosts, while no node was ever reached.
+const LEAST_KEPT: Duration = Duration::from_secs(1);
+
 /// What to do next.
 #[derive(Debug)]
 pub enum Next {
@@ -178,11 +181,16 @@ impl Search {
                 fresh.copied().collect()
             })
             .collect();
+        let offers_contacts =
+            !self.contacts_offered && self.options.allows_contacts() && state.mode != Mode::Static;
+        // However many nodes are listed of which none was ever reached.
+        let is_hopeless = !self.tried.is_empty() && state.counters.connects == 0;
+        if offers_contacts && is_hopeless && self.is_late(now) {
+            return Ok(self.offer_contacts(state));
+        }
         if let Some(found) = self.find_available(state, &untried, kind, now, random) {
             return Ok(found);
         }
-        let offers_contacts =
-            !self.contacts_offered && self.options.allows_contacts() && state.mode != Mode::Static;
         // Nodes that swallow packets (outside of their network, all do) cost each caller its time;
         // with contacts to turn to, only the first pays.
         let is_cheap = |id: &NodeId| {
@@ -197,18 +205,31 @@ impl Search {
             return Ok(found);
         }
         if offers_contacts {
-            self.contacts_offered = true;
-            state.counters.contact_fallbacks += 1;
-            return Ok(Found::Contacts(state.counters.contact_fallbacks == 1));
+            return Ok(self.offer_contacts(state));
         }
         match levels.iter().map(Vec::len).sum() {
             0 => Err(Error::NoEligibleNode {
                 load_balance: self.options.load_balance,
                 bound_to_keys: self.options.is_bound_to_keys(),
                 known: state.nodes.values().filter(|node| node.missed == 0).count(),
+                drained: state.nodes.values().filter(|node| node.drained).count(),
             }),
             eligible => Err(Error::AllNodesFailed { eligible }),
         }
+    }
+
+    fn offer_contacts(&mut self, state: &mut State) -> Found {
+        self.contacts_offered = true;
+        state.counters.contact_fallbacks += 1;
+        Found::Contacts(state.counters.contact_fallbacks == 1)
+    }
+
+    /// Whether the time that is left is for the configured hosts.
+    fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|end| {
+            let kept = (end.saturating_duration_since(self.started) / 4).max(LEAST_KEPT);
+            end.saturating_duration_since(now) <= kept
+        })
     }
 
     /// A node of the best level that has one to offer.

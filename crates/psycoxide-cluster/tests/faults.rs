@@ -106,6 +106,23 @@ fn e6_contacts_serve_when_no_listed_address_can_be_reached() {
 }
 
 #[test]
+fn e6_also_when_there_are_more_nodes_than_time() {
+    let mut world = World::new(&["a"; 40], 1);
+    for number in 1..=40 {
+        let server = world.server(number);
+        server.row.host = Some(format!("10.0.0.{number}"));
+        server.reachable_by_row = false;
+    }
+    for seconds in [2, 4, 12] {
+        let mut client = Client::at(&[1]);
+        client.connect_timeout = Some(Duration::from_secs(seconds));
+        let began = world.now;
+        assert_eq!(world.connect(&client).unwrap().server, 0);
+        assert!(world.now - began < Duration::from_secs(seconds));
+    }
+}
+
+#[test]
 fn g1_plain_postgresql_is_balanced_over_the_configured_hosts() {
     for (hosts, wanted) in [(&[1][..], [12, 0, 0]), (&[1, 2, 3], [4, 4, 4])] {
         let mut world = three();

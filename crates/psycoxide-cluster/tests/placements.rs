@@ -54,6 +54,7 @@ fn b9_keys_that_name_no_node() {
         load_balance: LoadBalance::Any,
         bound_to_keys: true,
         known: 3,
+        drained: 0,
     };
     assert_eq!(world.connect(&client).unwrap_err(), Failure::Cluster(error));
     assert_eq!(world.attempts, [0; 0]);

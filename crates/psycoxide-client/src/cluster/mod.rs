@@ -34,6 +34,7 @@ pub use options::ClusterOptions;
 pub(crate) use background::{attend, know};
 pub(crate) use fault::fault_of;
 pub(crate) use find::{Finder, Found, READABLE, wait_for_bell};
+pub(crate) use options::endpoint;
 
 /// The clusters of this process.
 pub static REGISTRY: Registry = Registry::new(std::process::id);

@@ -19,10 +19,11 @@ use super::super::session_attrs::SessionAttrs;
 use super::{Answer, ConnectHosts, ConnectStep, Steps, Variation};
 use crate::cluster::notes::{Level, Subject, note};
 use crate::cluster::{
-    ClusterOptions, Finder, Found, Member, READABLE, fault_of, know, random, wait_for_bell,
+    ClusterOptions, Finder, Found, Member, READABLE, endpoint, fault_of, know, random,
+    wait_for_bell,
 };
 use crate::error::{Attempt, Error};
-use crate::options::ConnectOptions;
+use crate::options::{ConnectOptions, HostOptions};
 use crate::pgconn::PgConn;
 
 /// Connects to a node.
@@ -225,6 +226,15 @@ impl Balanced {
                 allowance,
                 is_first,
             }) => {
+                let cluster = cluster.clone();
+                let drained = |host: &HostOptions| cluster.is_drained_at(&endpoint(host));
+                let hosts = &self.options.hosts;
+                self.order
+                    .retain(|index| !hosts.get(*index).is_some_and(drained));
+                if self.order.is_empty() {
+                    self.phase = Phase::Searching;
+                    return Ok(None);
+                }
                 if is_first {
                     let text = "no node can be reached: connections go to the configured hosts";
                     note(Subject::Connect, Level::Warning, text.to_owned());
