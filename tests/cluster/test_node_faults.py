@@ -56,22 +56,31 @@ def test_hung_control_node_holds_nobody_up(rig: Rig) -> None:
     assert others == [12, 12]
 
 
-def test_blackhole_costs_one_timeout(rig: Rig) -> None:
-    rig.connect(3, **PATIENT)
-    rig.close()
-    rig.node(2).blackhole()
-    parameters = {"connect_timeout": "6", **PATIENT}
-    start = time.monotonic()
-    rig.connect(6, **parameters)
-    first_sweep = time.monotonic() - start
-    assert 1 < first_sweep < 6, "one attempt on the dead node, with its share of the time"
-    rig.expect(3, 0, 3)
+def connect_times(rig: Rig, parameters: dict[str, str]) -> list[float]:
     times = []
     for _ in range(100):
         start = time.monotonic()
         rig.one(**parameters).close()
         times.append(time.monotonic() - start)
-    assert statistics.quantiles(times, n=100)[98] < 0.5
+    return times
+
+
+def test_blackhole_costs_one_timeout(rig: Rig) -> None:
+    parameters = {"connect_timeout": "6", **PATIENT}
+    healthy = connect_times(rig, parameters)
+    rig.connect(3, **PATIENT)
+    rig.close()
+    rig.node(2).blackhole()
+    start = time.monotonic()
+    rig.connect(6, **parameters)
+    first_sweep = time.monotonic() - start
+    assert 1 < first_sweep < 6, "one attempt on the dead node, with its share of the time"
+    rig.expect(3, 0, 3)
+    times = connect_times(rig, parameters)
+    # As before, but for what else goes on on the machine.
+    assert statistics.median(times) < 2 * statistics.median(healthy)
+    p99, healthy_p99 = (statistics.quantiles(of, n=100)[98] for of in (times, healthy))
+    assert p99 < 3 * healthy_p99 + 0.1, (p99, healthy_p99)
 
 
 def test_rolling_restart_and_a_new_node(rig: Rig) -> None:

@@ -219,11 +219,35 @@ def test_parameters_are_not_sent_to_the_server(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "spread"),
-    [("least-connections", 0), ("latency", 12), ("p2c", 6), ("round-robin", 1), ("random", 12)],
+    ("parameters", "spread"),
+    [
+        ({"yb_policy": "least-connections"}, 0),
+        # All are nearly as fast as the fastest, with such a window.
+        ({"yb_policy": "latency", "yb_latency_window_ms": "60000"}, 0),
+        ({"yb_policy": "p2c"}, 7),
+        ({"yb_policy": "round-robin"}, 0),
+    ],
 )
-def test_policies(rig: Rig, policy: str, spread: int) -> None:
-    rig.connect(12, yb_policy=policy)
+def test_policies(rig: Rig, parameters: dict[str, str], spread: int) -> None:
+    rig.connect(12, **parameters)
     counts = rig.believed()
     assert sum(counts) == 12
     assert max(counts) - min(counts) <= spread
+
+
+def test_random_policy(rig: Rig) -> None:
+    """Each node gets about a third: a deviation of five sigma is not by chance."""
+    rig.connect(90, yb_policy="random")
+    assert sum(rig.believed()) == 90
+    assert all(8 <= count <= 52 for count in rig.believed())
+
+
+def test_near_placements(rig: Rig) -> None:
+    """`auto` measures each node once, and then stays in the zone of the fastest."""
+    rig.use(["cloud.near.a", "cloud.near.a", "cloud.far.b"])
+    rig.connect(3, 1, topology_keys="auto")
+    rig.expect(1, 1, 1)
+    status = min(rig.known().nodes(), key=lambda status: status.latency or 1)
+    conn = rig.one(1, topology_keys="auto")
+    assert conn.info.node is not None
+    assert conn.info.node.placement == status.placement
