@@ -39,7 +39,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// No time left.
-    #[error("timeout expired after {} seconds while {doing}", after.as_secs_f32())]
+    #[error("timeout expired after {} seconds while {doing}", rounded_seconds(*after))]
     Timeout {
         /// What was being done.
         doing: &'static str,
@@ -118,4 +118,9 @@ fn describe_server(text: &mut String, fields: &ErrorFields) {
             text.push_str(&String::from_utf8_lossy(value));
         }
     }
+}
+
+/// The seconds, for people: to a tenth.
+pub fn rounded_seconds(duration: Duration) -> f32 {
+    (duration.as_secs_f32() * 10.0).round() / 10.0
 }

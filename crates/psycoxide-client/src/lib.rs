@@ -20,7 +20,7 @@ mod query;
 mod statement_cache;
 
 pub use connection::{Connection, IsolationLevel, TransactionCharacteristics};
-pub use error::{Attempt, Error};
+pub use error::{Attempt, Error, rounded_seconds};
 pub use options::{ConnectOptions, HostAddress, HostOptions};
 pub use pgconn::{
     Answer, Answers, BLOCKING_INTERVAL, CopyOut, Exec, Flush, GetCopyData, GetResult,

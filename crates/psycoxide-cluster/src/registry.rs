@@ -102,7 +102,6 @@ impl Registry {
             |state| state.is_same(&key, &listing),
             |state| {
                 state.default_port = port;
-                state.schedule.begin(now);
                 state.schedule.succeed(now, random);
                 state.counters.refreshes += 1;
                 report = state.merge(listing.clone(), now)?;

@@ -248,9 +248,12 @@ impl State {
         options: &Options,
         now: Instant,
     ) -> Option<(NodeId, AddressKind)> {
-        let mut members = self.nodes.values().filter(|node| node.is_member());
+        let members = self.nodes.values().filter(|node| node.is_member());
         let is_due = |node: &&Node| node.breaker.admits(now, By::Probe) == Admission::Trial;
-        let node = members.find(is_due)?;
+        // The one that has waited longest: each may take a while, and none is to wait for ever.
+        let node = members
+            .filter(is_due)
+            .min_by_key(|node| node.breaker.probe_at())?;
         let kind = match (options.use_public_ip, self.address_kind) {
             // Nobody waits: a good time to find out whether the other address works.
             (PublicIp::Auto, None) if node.failures % 2 == 1 => AddressKind::Public,

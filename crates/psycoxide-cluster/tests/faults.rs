@@ -260,6 +260,29 @@ fn trials_are_made_one_at_a_time_by_whoever_comes() {
 }
 
 #[test]
+fn nodes_that_hang_take_turns_in_being_tried() {
+    let mut world = World::new(&["a"; 14], 1);
+    let mut client = Client::at(&[14]);
+    drop(world.connect_each(&client, 14));
+    for number in 1..=13 {
+        world.server(number).mood = Mood::Hung;
+    }
+    client.connect_timeout = Some(Duration::from_secs(14));
+    drop(world.connect_each(&client, 14));
+    assert_eq!(
+        states(&world)
+            .iter()
+            .filter(|it| **it == BreakerState::Closed)
+            .count(),
+        1
+    );
+    world.server(13).mood = Mood::Up;
+    // Each that still hangs takes the five seconds of the control timeout.
+    world.wait(Duration::from_secs(13 * 5 + 5));
+    assert_eq!(states(&world)[12], BreakerState::Closed);
+}
+
+#[test]
 fn no_more_connect_to_a_node_at_once_than_allowed() {
     let mut world = World::new(&["a"], 1);
     let client = Client::at(&[1]).with(|options| options.max_connecting_per_node = 2);

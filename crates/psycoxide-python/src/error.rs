@@ -81,7 +81,7 @@ pub fn connecting(py: Python<'_>, error: Error) -> PyErr {
             "connection timeout expired: {}: no connection within {} seconds; \
              if the server needs longer, give a greater connect_timeout{}",
             last.place,
-            after.as_secs_f32(),
+            psycoxide_client::rounded_seconds(*after),
             failures(&attempts)
         );
         return ConnectionTimeout::new_err(text);
