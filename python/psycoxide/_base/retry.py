@@ -119,8 +119,8 @@ class Attempts:
         """Note that the function has returned: what follows is COMMIT.
 
         :raises OperationalError: if the connection is closed, so that nothing can be committed.
-        :raises InFailedSqlTransaction: if the transaction has failed: the server would answer COMMIT
-            by undoing it, and say nothing.
+        :raises InFailedSqlTransaction: if the transaction has failed: the server would undo it in
+            answer to COMMIT, and say nothing.
         """
         self._connection._check_connection_ok()
         if self._connection._transaction_status == TransactionStatus.INERROR:
