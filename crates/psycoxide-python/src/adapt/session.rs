@@ -15,6 +15,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTzInfo;
 
 use super::encoding::ClientEncoding;
+use super::load::recent::RecentLoaders;
 use super::timezone::Zone;
 
 /// Settings of one session at one moment.
@@ -85,25 +86,44 @@ impl Session {
 
 /// The current [`Session`] of a connection, shared with its transformers.
 #[derive(Clone, Debug, Default)]
-pub struct SessionHandle(Arc<RwLock<Arc<Session>>>);
+pub struct SessionHandle(Arc<Current>);
+
+#[derive(Debug, Default)]
+struct Current {
+    session: RwLock<Arc<Session>>,
+    loaders: RecentLoaders,
+}
 
 impl SessionHandle {
     /// A handle on these settings.
     pub fn new(session: Session) -> Self {
-        SessionHandle(Arc::new(RwLock::new(Arc::new(session))))
+        SessionHandle(Arc::new(Current {
+            session: RwLock::new(Arc::new(session)),
+            loaders: RecentLoaders::default(),
+        }))
     }
 
     /// The settings now.
     #[inline]
     pub fn load(&self) -> Arc<Session> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        let current = self.0.session.read();
+        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the connection's cursors have loaded rows with.
+    pub fn recent_loaders(&self) -> &RecentLoaders {
+        &self.0.loaders
     }
 
     /// Replaces the settings, after a `ParameterStatus`.
     pub fn store(&self, session: Session) {
         let session = Arc::new(session);
         let old = std::mem::replace(
-            &mut *self.0.write().unwrap_or_else(PoisonError::into_inner),
+            &mut *self
+                .0
+                .session
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
             session,
         );
         drop(old);

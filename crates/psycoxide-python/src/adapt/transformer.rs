@@ -293,7 +293,16 @@ impl Transformer {
                 return Ok(loaders);
             }
         }
-        let loaders = Arc::new(RowLoaders::for_fields(slf, &registry, session, fields)?);
+        let recent = this.session.recent_loaders();
+        let loaders = match recent.find(fields, registry.version, &session) {
+            Some(loaders) => loaders,
+            None => {
+                let loaders = RowLoaders::for_fields(slf, &registry, session, fields)?;
+                let loaders = Arc::new(loaders);
+                recent.keep(fields, registry.version, &loaders);
+                loaders
+            }
+        };
         let replaced = this
             .state()
             .row_loaders

@@ -13,6 +13,7 @@ pub mod network;
 pub mod objects;
 pub mod python;
 pub mod range;
+pub mod recent;
 pub mod record;
 pub mod row;
 pub mod scalar;

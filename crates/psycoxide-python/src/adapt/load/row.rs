@@ -255,6 +255,12 @@ impl RowLoaders {
         self.columns.is_empty()
     }
 
+    /// Whether they work for any transformer.
+    pub fn are_shareable(&self) -> bool {
+        let mut columns = self.columns.iter();
+        columns.all(|column| matches!(column.loader, Loader::Scalar(..)))
+    }
+
     /// The settings that the values were written under.
     pub fn session(&self) -> &Arc<Session> {
         &self.session

@@ -11,6 +11,8 @@ use super::json::slot_of;
 /// The longest text that is looked up, in bytes.
 const LONGEST: usize = 24;
 const SLOTS: usize = 128;
+/// So many texts are loaded before there is a table.
+const FEW: u32 = 16;
 /// After so many look-ups the hits are counted.
 const TRIAL: u32 = 256;
 
@@ -42,10 +44,13 @@ impl StringCache {
         if self.off || data.len() > LONGEST {
             return make(data);
         }
+        self.lookups += 1;
         if self.slots.is_empty() {
+            if self.lookups < FEW {
+                return make(data);
+            }
             self.slots.resize_with(SLOTS, || None);
         }
-        self.lookups += 1;
         if self.lookups == TRIAL {
             if self.hits < TRIAL / 2 {
                 self.off = true;
@@ -101,6 +106,10 @@ mod tests {
         Python::initialize();
         Python::attach(|py| {
             let mut cache = StringCache::default();
+            for _ in 1..FEW {
+                get(&mut cache, py, "new");
+                assert!(cache.slots.is_empty());
+            }
             let first = get(&mut cache, py, "completed");
             for _ in 0..2000 {
                 get(&mut cache, py, "open");
