@@ -28,5 +28,6 @@ pub use pgconn::{
 };
 pub use pipeline::{Arrived, Owner, Pipeline, PipelineStatus};
 pub use place::Place;
+pub use psycoxide_transport::Descriptor;
 pub use query::Query;
 pub use statement_cache::{Advice, PrepareMode, StatementCache};

@@ -28,6 +28,7 @@
 //! ```
 
 mod bell;
+mod descriptor;
 mod local;
 pub mod poll;
 pub mod resolve;
@@ -38,6 +39,7 @@ mod unix;
 pub mod verify;
 
 pub use bell::Bell;
+pub use descriptor::Descriptor;
 pub use local::is_local;
 pub use stream::{Stream, Target};
 pub use tcp::SocketOptions;

@@ -8,14 +8,16 @@
 //! came of it. Nothing is retried here, and nothing read is ever lost to an interruption.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::Socket;
 
+use crate::descriptor::Descriptor;
 use crate::tcp::{self, SocketOptions};
 use crate::tls::session::Session;
 use crate::tls::{Handshake, TlsConnector, TlsError, TlsInfo};
@@ -52,10 +54,13 @@ pub enum Target {
 /// Dropping it closes the descriptor and sends nothing, which is what a forked child needs;
 /// [`close_notify`](Self::close_notify) says goodbye under TLS. A TCP socket closed with unread
 /// bytes is reset, and what was sent last may be lost with it: who sends a message and goes, as a
-/// cancel request does, reads to the end first.
+/// cancel request does, reads to the end first. Where [`descriptor`](Self::descriptor) keeps the
+/// number, dropping the stream shuts the connection down instead.
 #[derive(Debug)]
 pub struct Stream {
-    socket: Socket,
+    socket: Arc<Socket>,
+    /// The process that made the connection.
+    process: u32,
     /// Whether `read` waits.
     blocking: bool,
     /// The `SO_RCVTIMEO` the socket has now.
@@ -76,7 +81,8 @@ impl Stream {
         };
         socket.set_nonblocking(false)?;
         Ok(Self {
-            socket,
+            socket: Arc::new(socket),
+            process: std::process::id(),
             blocking: false,
             receive_timeout: None,
             session: None,
@@ -278,12 +284,28 @@ impl Stream {
         Ok(self.socket.peer_addr()?.as_socket())
     }
 
+    /// What keeps the descriptor's number from being given to another file.
+    #[must_use]
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor::new(Arc::clone(&self.socket))
+    }
+
     /// The user id of the server process at the other end of a unix socket, for `requirepeer`.
     ///
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] on platforms that do not tell.
     pub fn peer_uid(&self) -> io::Result<u32> {
         unix::peer_uid(&self.socket)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let is_kept = Arc::strong_count(&self.socket) > 1;
+        if is_kept && self.process == std::process::id() {
+            // Whatever is wrong with it, it is of no more use.
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
     }
 }
 

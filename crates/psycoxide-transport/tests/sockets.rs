@@ -8,6 +8,7 @@ mod support;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -283,6 +284,27 @@ fn a_full_queue_is_reported_instead_of_waited_for() {
 }
 
 #[cfg(target_os = "linux")]
+#[test]
+fn a_number_that_is_kept_outlives_the_connection() {
+    let server = Server::plain(|mut socket| {
+        let mut end = Vec::new();
+        socket.read_to_end(&mut end).unwrap();
+        end
+    });
+    let mut stream = connect(server.address);
+    let number = stream.as_raw_fd();
+    let descriptor = stream.descriptor();
+    let another = descriptor.clone();
+    assert_eq!(stream.write(b"bye").unwrap(), 3);
+
+    drop(stream);
+    assert_eq!(server.join(), b"bye", "the peer sees the end at once");
+    drop(another);
+    assert_eq!(descriptor.as_raw_fd(), number);
+    let next = std::fs::File::open("/dev/null").unwrap();
+    assert_ne!(next.as_raw_fd(), number);
+}
+
 #[test]
 fn a_child_process_does_not_inherit_the_socket() {
     use std::os::fd::AsRawFd;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use psycoxide_connection::{Machine, Notification};
 use psycoxide_protocol::TransactionStatus;
 use psycoxide_protocol::backend::ErrorFields;
-use psycoxide_transport::{Stream, TlsInfo};
+use psycoxide_transport::{Descriptor, Stream, TlsInfo};
 
 use crate::cluster::Member;
 use crate::error::Error;
@@ -140,6 +140,11 @@ impl PgConn {
     /// The socket, while the connection is open.
     pub fn fd(&self) -> Option<RawFd> {
         Some(self.stream.as_ref()?.as_fd().as_raw_fd())
+    }
+
+    /// What keeps the number of the socket, while the connection is open: for who has it watched.
+    pub fn descriptor(&self) -> Option<Descriptor> {
+        self.stream.as_ref().map(Stream::descriptor)
     }
 
     /// Whether the connection can be used.
