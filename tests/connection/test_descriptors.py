@@ -7,8 +7,11 @@ next socket of that number for one that is watched already, and nobody would be 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import queue
 import select
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,6 +27,14 @@ from support.leaks import descriptors
 from support.loops import Run
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def new_loop(request: pytest.FixtureRequest, first_loop: None) -> Any:
+    """What makes a loop."""
+    if request.param == "asyncio":
+        return asyncio.new_event_loop
+    return pytest.importorskip("uvloop").new_event_loop
 
 
 class Server:
@@ -93,7 +104,7 @@ def lowest(number: int) -> Iterator[None]:
         while (descriptor := os.open(os.devnull, os.O_RDONLY)) < number:
             taken.append(descriptor)
         os.close(descriptor)
-        assert descriptor == number, "the number is taken"
+        assert descriptor == number, f"taken by {descriptors().get(number)}"
         yield
     finally:
         for descriptor in taken:
@@ -236,3 +247,152 @@ def test_the_next_connection_is_woken(hostile, run: Run, end) -> None:
         run(body())
     finally:
         server.stop()
+
+
+# -- closed by a thread, while its loop has no time to forget the descriptor
+
+
+def closed_by_a_thread(conn: Any) -> None:
+    thread = threading.Thread(target=conn.pgconn.finish)
+    thread.start()
+    thread.join()
+
+
+def is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def test_the_next_socket_is_watched(dsn, run: Run) -> None:
+    """The number is not free before the loop has forgotten it."""
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        conn = await psycoxide.AsyncConnection.connect(dsn)
+        await conn.execute("SELECT 1")
+        number = conn.fileno()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            closed_by_a_thread(conn)
+            # The lowest that is free, and not lower.
+            next_one = fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, number)
+            woken = asyncio.Event()
+            loop.add_reader(next_one, woken.set)
+            theirs.send(b"x")
+            await asyncio.wait_for(woken.wait(), PATIENCE)
+            loop.remove_reader(next_one)
+            os.close(next_one)
+        await until(lambda: not is_open(number))
+
+    run(body())
+
+
+def test_the_server_is_told_at_once(hostile, run: Run) -> None:
+    """Also while the loop has no time."""
+    ended = threading.Event()
+
+    def serve(peer: Peer) -> None:
+        peer.greet()
+        try:
+            peer.wait_closed()
+        finally:
+            ended.set()
+
+    server = hostile(serve)
+
+    async def body() -> None:
+        conn = await psycoxide.AsyncConnection.connect(make_conninfo(server.dsn, sslmode="disable"))
+        assert [found async for found in conn.notifies(timeout=0.01)] == []
+        closed_by_a_thread(conn)
+        assert ended.wait(PATIENCE)
+
+    run(body())
+
+
+@pytest.mark.parametrize("loop_closed", [False, True])
+def test_the_loop_does_not_run_any_more(dsn, new_loop, loop_closed) -> None:
+    loop = new_loop()
+    conn = loop.run_until_complete(psycoxide.AsyncConnection.connect(dsn))
+    loop.run_until_complete(conn.execute("SELECT 1"))
+    number = conn.fileno()
+    if loop_closed:
+        loop.close()
+    closed_by_a_thread(conn)
+    assert not is_open(number)
+    loop.close()
+
+
+def test_the_loop_is_stopped_meanwhile(dsn, new_loop) -> None:
+    """It was told to forget the descriptor, and never did: it goes with the loop."""
+    loop = new_loop()
+    conn = loop.run_until_complete(psycoxide.AsyncConnection.connect(dsn))
+    loop.run_until_complete(conn.execute("SELECT 1"))
+    number = conn.fileno()
+
+    def last() -> None:
+        loop.stop()
+        closed_by_a_thread(conn)
+
+    loop.call_soon(last)
+    loop.run_forever()
+    loop.close()
+    assert not is_open(number)
+
+
+def test_lost_in_a_thread(dsn, run: Run) -> None:
+    """The connection is lost in an operation of a thread, and nobody closes it."""
+
+    async def body() -> None:
+        conn = await psycoxide.AsyncConnection.connect(dsn, autocommit=True)
+        await conn.execute("SELECT 1")
+        number = conn.fileno()
+
+        def work() -> None:
+            conn.pgconn.exec_(b"SELECT pg_terminate_backend(pg_backend_pid())")
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert conn.closed
+        await until(lambda: not is_open(number))
+        loop = asyncio.get_running_loop()
+        assert not loop.remove_reader(number)
+
+    run(body())
+
+
+def test_opened_while_others_are_closed(dsn, run: Run) -> None:
+    """Threads close what tasks have opened; each connection is woken all the same."""
+    closers = 3
+    rounds = 25
+
+    async def body() -> None:
+        closing: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def closer() -> None:
+            while (conn := closing.get()) is not None:
+                conn.pgconn.finish()
+
+        async def opener() -> None:
+            for _ in range(rounds):
+                conn = await psycoxide.AsyncConnection.connect(dsn)
+                # Long enough that the answer has to be waited for.
+                cur = await conn.execute("SELECT pg_sleep(0.001), 1")
+                assert (await cur.fetchone())[1] == 1
+                closing.put(conn)
+
+        threads = [threading.Thread(target=closer) for _ in range(closers)]
+        for thread in threads:
+            thread.start()
+        try:
+            await asyncio.wait_for(asyncio.gather(*[opener() for _ in range(4)]), 2 * PATIENCE)
+        finally:
+            for _ in threads:
+                closing.put(None)
+            for thread in threads:
+                thread.join()
+
+    run(body())

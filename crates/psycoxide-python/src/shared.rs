@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use crate::adapt::session::{Session, SessionHandle};
 use crate::auto::Auto;
-use crate::event_loop::LoopState;
+use crate::event_loop::{self, LoopState};
 use crate::fork;
 use crate::pq::tracing::TraceFile;
 use crate::turn::Turn;
@@ -343,6 +343,12 @@ impl Shared {
     #[inline]
     pub fn take_news(&self) -> bool {
         self.news.load(Ordering::Acquire) && self.news.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        event_loop::abandon(self);
     }
 }
 

@@ -112,6 +112,10 @@ impl Watcher {
 /// The socket is ready: goes on with the operation in progress, or looks at what came unasked.
 fn on_ready(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let mut state = lock(shared);
+    if state.registration.is_none() {
+        // Closed by a thread, and the loop will be told: whoever waited for it knows already.
+        return Ok(());
+    }
     let Some(running) = state
         .current
         .as_mut()
@@ -246,14 +250,28 @@ pub fn wake(py: Python<'_>, futures: &[Py<PyAny>]) -> PyResult<()> {
     Ok(())
 }
 
+/// Takes a connection that nobody has closed off its loop: there is nothing left to call.
+pub fn abandon(shared: &Shared) {
+    if lock(shared).registration.is_none() {
+        return;
+    }
+    // Without an interpreter there is no loop either that could still know the socket.
+    Python::try_attach(|py| {
+        if let Err(error) = unregister(py, shared) {
+            error.write_unraisable(py, None);
+        }
+    });
+}
+
 /// Closes the connection, from any thread: it is taken off its loop first, and whoever waits for it
 /// is told.
 ///
 /// # Errors
 /// What the loop raises.
 pub fn close(py: Python<'_>, shared: &Shared, close: impl FnOnce()) -> PyResult<()> {
-    unregister(py, shared)?;
+    let unregistered = unregister(py, shared);
     close();
+    unregistered?;
     let mut waiting = std::mem::take(&mut handlers(shared).listeners);
     if let Some(running) = &mut lock(shared).current {
         waiting.extend(running.waiter.take());

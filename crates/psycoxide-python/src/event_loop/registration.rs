@@ -1,5 +1,13 @@
 //! Where a connection's socket is watched: registered once per connection and loop.
+//!
+//! A loop knows a socket by the number of its descriptor, and only its own thread may tell it to
+//! forget one. Until it has, the number is kept ([`Descriptor`]), whoever closes the connection and
+//! wherever: the next socket of that number would be taken for this one, and nobody be woken.
 
+use std::os::fd::AsRawFd;
+use std::sync::{Mutex, PoisonError};
+
+use psycoxide_client::Descriptor;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -12,7 +20,7 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(super) struct Registration {
     pub(super) event_loop: Py<PyAny>,
-    pub(super) fd: i32,
+    descriptor: Descriptor,
     /// Whether the loop watches for data: not between the operations of a COPY, when nobody would
     /// take them.
     pub(super) reading: bool,
@@ -37,7 +45,7 @@ pub(super) fn register(py: Python<'_>, shared: &Shared, writing: bool) -> PyResu
     let Some(registration) = &mut state.registration else {
         return Ok(());
     };
-    if shared.fd() != Some(registration.fd) {
+    if shared.fd() != Some(registration.fd()) {
         drop(state);
         return unregister(py, shared);
     }
@@ -45,7 +53,7 @@ pub(super) fn register(py: Python<'_>, shared: &Shared, writing: bool) -> PyResu
         return Ok(());
     }
     registration.writing = writing;
-    let fd = registration.fd;
+    let fd = registration.fd();
     let event_loop = registration.event_loop.clone_ref(py);
     drop(state);
     let event_loop = event_loop.bind(py);
@@ -65,7 +73,7 @@ pub(super) fn pause_reading(py: Python<'_>, shared: &Shared) -> PyResult<()> {
         match &mut state.registration {
             Some(registration) if registration.reading => {
                 registration.reading = false;
-                (registration.event_loop.clone_ref(py), registration.fd)
+                (registration.event_loop.clone_ref(py), registration.fd())
             }
             _ => return Ok(()),
         }
@@ -79,9 +87,11 @@ pub(super) fn resume_reading(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let (event_loop, fd) = {
         let mut state = lock(shared);
         match &mut state.registration {
-            Some(registration) if !registration.reading && shared.fd() == Some(registration.fd) => {
+            Some(registration)
+                if !registration.reading && shared.fd() == Some(registration.fd()) =>
+            {
                 registration.reading = true;
-                (registration.event_loop.clone_ref(py), registration.fd)
+                (registration.event_loop.clone_ref(py), registration.fd())
             }
             _ => return Ok(()),
         }
@@ -107,20 +117,27 @@ pub fn enter_loop<'py>(py: Python<'py>, shared: &Shared) -> PyResult<Bound<'py, 
     let known = lock(shared)
         .registration
         .as_ref()
-        .is_some_and(|known| known.fd == fd && known.event_loop.bind(py).is(&event_loop));
+        .is_some_and(|known| known.fd() == fd && known.event_loop.bind(py).is(&event_loop));
     if known {
         return Ok(event_loop);
     }
     leave_dead_loop(py, shared)?;
     unregister(py, shared)?;
-    event_loop.call_method1(pyo3::intern!(py, "add_reader"), (fd, watcher_of(shared)))?;
+    let descriptor = shared.with(py, |connection| connection.pgconn.descriptor());
     let registration = Registration {
         event_loop: event_loop.clone().unbind(),
-        fd,
+        descriptor: descriptor.ok_or_else(|| error::closed(shared))?,
         reading: true,
         writing: false,
     };
+    let watched = (registration.fd(), watcher_of(shared));
+    event_loop.call_method1(pyo3::intern!(py, "add_reader"), watched)?;
     lock(shared).registration = Some(registration);
+    if !shared.is_open() {
+        // A thread has closed it meanwhile, and has found nothing to take off the loop.
+        unregister(py, shared)?;
+        return Err(error::closed(shared));
+    }
     Ok(event_loop)
 }
 
@@ -135,10 +152,7 @@ fn leave_dead_loop(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let Some(event_loop) = abandoned else {
         return Ok(());
     };
-    let closed = event_loop
-        .bind(py)
-        .call_method0(pyo3::intern!(py, "is_closed"))?;
-    if !closed.is_truthy()? {
+    if !is_closed(event_loop.bind(py))? {
         return Ok(());
     }
     let left = {
@@ -161,44 +175,66 @@ fn leave_dead_loop(py: Python<'_>, shared: &Shared) -> PyResult<()> {
 /// # Errors
 /// What the loop raises.
 pub fn unregister(py: Python<'_>, shared: &Shared) -> PyResult<()> {
-    let Some(registration) = lock(shared).registration.take() else {
-        return Ok(());
-    };
-    let event_loop = registration.event_loop.clone_ref(py).into_bound(py);
-    if event_loop
-        .call_method0(pyo3::intern!(py, "is_closed"))?
-        .is_truthy()?
-    {
-        return Ok(());
+    let registration = lock(shared).registration.take();
+    match registration {
+        // In a process that was forked off the loop is the parent's, and so is what it watches.
+        Some(registration) if shared.is_ours() => registration.leave(py),
+        _ => Ok(()),
     }
-    let here = running_loop(py).is_ok_and(|running| running.is(&event_loop));
-    let running = event_loop
-        .call_method0(pyo3::intern!(py, "is_running"))?
-        .is_truthy()?;
-    if here || !running {
-        return registration.remove(py);
-    }
-    event_loop
-        .call_method1("call_soon_threadsafe", (Unwatch { registration },))
-        .map(drop)
 }
 
 /// What another thread has the loop call to take a socket off it.
+///
+/// A loop that is stopped before, and never runs again, drops this when it is closed.
 #[pyclass(frozen, module = "psycoxide._core")]
 struct Unwatch {
-    registration: Registration,
+    registration: Mutex<Option<Registration>>,
 }
 
 #[pymethods]
 impl Unwatch {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        self.registration.remove(py)
+        let registration = {
+            let mut kept = self
+                .registration
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            kept.take()
+        };
+        registration.map_or(Ok(()), |registration| registration.remove(py))
     }
 }
 
 impl Registration {
-    /// Takes the socket off the loop. A lost connection has closed it already, which the system's
-    /// poller notices by itself, and complains of; the loop forgets it all the same.
+    fn fd(&self) -> i32 {
+        self.descriptor.as_raw_fd()
+    }
+
+    /// Takes the socket off the loop, from any thread.
+    fn leave(self, py: Python<'_>) -> PyResult<()> {
+        let event_loop = self.event_loop.clone_ref(py).into_bound(py);
+        if is_closed(&event_loop)? {
+            return Ok(());
+        }
+        let here = running_loop(py).is_ok_and(|running| running.is(&event_loop));
+        let running = event_loop
+            .call_method0(pyo3::intern!(py, "is_running"))?
+            .is_truthy()?;
+        if here || !running {
+            return self.remove(py);
+        }
+        let unwatch = Unwatch {
+            registration: Mutex::new(Some(self)),
+        };
+        match event_loop.call_method1("call_soon_threadsafe", (unwatch,)) {
+            // It may have been closed just now.
+            Err(error) if !is_closed(&event_loop)? => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the socket off the loop, in the loop's thread. What the system's poller has noticed
+    /// by itself, and complains of, the loop forgets all the same.
     fn remove(&self, py: Python<'_>) -> PyResult<()> {
         for (watched, name) in [
             (self.reading, "remove_reader"),
@@ -207,11 +243,17 @@ impl Registration {
             if !watched {
                 continue;
             }
-            match self.event_loop.call_method1(py, name, (self.fd,)) {
+            match self.event_loop.call_method1(py, name, (self.fd(),)) {
                 Err(error) if !error.is_instance_of::<PyOSError>(py) => return Err(error),
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+fn is_closed(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    event_loop
+        .call_method0(pyo3::intern!(event_loop.py(), "is_closed"))?
+        .is_truthy()
 }
