@@ -52,6 +52,9 @@ pub(crate) fn levels(candidates: &[Candidate<'_>], options: &Options) -> Vec<Vec
 }
 
 fn by_keys(candidates: &[Candidate<'_>], options: &Options) -> Vec<Vec<NodeId>> {
+    if options.topology_keys == TopologyKeys::None {
+        return vec![candidates.iter().map(|one| one.id).collect()];
+    }
     let automatic;
     let mut levels = Vec::new();
     let mut taken = BTreeSet::new();

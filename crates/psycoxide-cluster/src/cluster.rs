@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::events::Events;
 use crate::fork_local::{ForkLocal, ProcessId};
-use crate::lease::{Attempt, Lease};
+use crate::lease::{Attempt, Lease, Seat};
 use crate::metrics::{Metrics, NodeStatus};
 use crate::node::NodeId;
 use crate::options::Options;
@@ -61,7 +61,12 @@ impl Cluster {
     }
 
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state.lock(self.process(), State::default);
+        self.with_in(self.process(), act)
+    }
+
+    /// The same for who knows the process's number, which the system has to be asked for.
+    pub(crate) fn with_in<T>(&self, process: u32, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock(process, State::default);
         let result = act(&mut state);
         let wakers = state.wakers.take();
         drop(state);
@@ -201,8 +206,9 @@ impl Cluster {
             let (id, kind) = state.to_probe(options, now)?;
             Some((state.reserve(id, now)?, kind))
         })?;
+        let seat = Seat::at(self, self.process(), reserved.info.id);
         Some(Attempt::new(
-            self,
+            seat,
             reserved,
             kind,
             options.clone(),

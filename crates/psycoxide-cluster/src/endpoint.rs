@@ -38,7 +38,10 @@ impl Endpoint {
         if self.host.eq_ignore_ascii_case(name) {
             return true;
         }
-        // "::1" and "0:0:0:0:0:0:0:1" are one address.
+        // "::1" and "0:0:0:0:0:0:0:1" are one address; of version 4 each has one text.
+        if !self.host.contains(':') || !name.contains(':') {
+            return false;
+        }
         match (self.host.parse::<IpAddr>(), name.parse::<IpAddr>()) {
             (Ok(mine), Ok(other)) => mine == other,
             _ => false,
@@ -47,7 +50,10 @@ impl Endpoint {
 
     /// The same place in the form that serves as a key.
     pub(crate) fn normalised(&self) -> Endpoint {
-        if self.host.starts_with('/') {
+        let is_path = self.host.starts_with('/');
+        let is_lower = !self.host.bytes().any(|byte| byte.is_ascii_uppercase());
+        // It is done at each connect, and there is hardly ever anything to do.
+        if is_path || (is_lower && !self.host.contains(':')) {
             return self.clone();
         }
         match self.host.parse::<IpAddr>() {
@@ -87,6 +93,7 @@ mod tests {
         let six = Endpoint::new("::1", 5433);
         assert!(six.is_same_as(&Endpoint::new("0:0:0:0:0:0:0:1", 5433)));
         assert!(!Endpoint::new("/Tmp", 1).is_same_as(&Endpoint::new("/tmp", 1)));
+        assert!(!six.is_same_as(&Endpoint::new("127.0.0.1", 5433)));
         assert_eq!(six.to_string(), "[::1]:5433");
     }
 
@@ -99,5 +106,8 @@ mod tests {
             Endpoint::new("A", 2),
         ];
         assert_eq!(sorted(&a), sorted(&b));
+        let texts = ["0:0:0:0:0:0:0:1", "FE80::A", "10.0.0.1", "/Tmp", "A.b"];
+        let normalised = texts.map(|text| Endpoint::new(text, 1).normalised().host.to_string());
+        assert_eq!(normalised, ["::1", "fe80::a", "10.0.0.1", "/Tmp", "a.b"]);
     }
 }

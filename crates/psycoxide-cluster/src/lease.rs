@@ -24,16 +24,26 @@ use crate::state::{Failure, Reserved, State};
 
 /// A node of a cluster, as long as both are there.
 #[derive(Debug)]
-struct Seat {
+pub(crate) struct Seat {
     cluster: Weak<Cluster>,
     process: u32,
     node: NodeId,
 }
 
 impl Seat {
+    /// The seat of this process.
+    pub(crate) fn at(cluster: &Arc<Cluster>, process: u32, node: NodeId) -> Seat {
+        Seat {
+            cluster: Arc::downgrade(cluster),
+            process,
+            node,
+        }
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> Option<T> {
         let cluster = self.cluster.upgrade()?;
-        (cluster.process() == self.process).then(|| cluster.with(act))
+        let process = cluster.process();
+        (process == self.process).then(|| cluster.with_in(process, act))
     }
 }
 
@@ -55,7 +65,7 @@ pub struct Attempt {
 
 impl Attempt {
     pub(crate) fn new(
-        cluster: &Arc<Cluster>,
+        seat: Seat,
         reserved: Reserved,
         kind: AddressKind,
         options: Arc<Options>,
@@ -64,11 +74,7 @@ impl Attempt {
     ) -> Self {
         let Reserved { info, epoch } = reserved;
         Self {
-            seat: Some(Seat {
-                cluster: Arc::downgrade(cluster),
-                process: cluster.process(),
-                node: info.id,
-            }),
+            seat: Some(seat),
             endpoint: info.endpoint(kind).clone(),
             kind: info.has_two_addresses().then_some(kind),
             info,
@@ -151,11 +157,7 @@ pub struct Lease {
 impl Lease {
     pub(crate) fn adopted(cluster: &Arc<Cluster>, info: Arc<NodeInfo>, generation: u64) -> Self {
         Self {
-            seat: Some(Seat {
-                cluster: Arc::downgrade(cluster),
-                process: cluster.process(),
-                node: info.id,
-            }),
+            seat: Some(Seat::at(cluster, cluster.process(), info.id)),
             info,
             generation,
         }

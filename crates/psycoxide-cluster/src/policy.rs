@@ -50,28 +50,30 @@ pub(crate) fn choose(
     };
     let exact = matches!(policy, Policy::LeastConnections | Policy::Latency);
     // With everybody's patience the counts come out even; see the counts of thirty threads.
-    let considered: Vec<Choice> = choices
-        .iter()
-        .copied()
-        .filter(|choice| choice.has_room || (exact && patient))
-        .collect();
+    let considered = || {
+        let all = choices.iter().copied();
+        all.filter(|choice| choice.has_room || (exact && patient))
+    };
     let chosen = match policy {
         Policy::LeastConnections | Policy::Latency => {
-            let least = considered.iter().map(|choice| choice.load).min();
-            let is_best = |choice: &&Choice| Some(choice.load) == least && choice.has_room;
-            let best: Vec<Choice> = considered.iter().filter(is_best).copied().collect();
-            random.pick(&best).copied()
+            let least = considered().map(|choice| choice.load).min();
+            let is_best = |choice: &Choice| Some(choice.load) == least && choice.has_room;
+            pick(|| considered().filter(is_best), random)
         }
-        Policy::PowerOfTwo => better_of_two(&considered, random),
+        Policy::PowerOfTwo => better_of_two(&considered().collect::<Vec<_>>(), random),
         Policy::RoundRobin => {
-            let after = considered.iter().filter(|choice| Some(choice.id) > cursor);
+            let after = considered().filter(|choice| Some(choice.id) > cursor);
             let next = after.min_by_key(|choice| choice.id);
-            next.or_else(|| considered.iter().min_by_key(|choice| choice.id))
-                .copied()
+            next.or_else(|| considered().min_by_key(|choice| choice.id))
         }
-        Policy::Random => random.pick(&considered).copied(),
+        Policy::Random => pick(considered, random),
     };
     chosen.map_or(Chosen::Busy, |choice| Chosen::Node(choice.id))
+}
+
+/// One of what can be gone through twice.
+fn pick<I: Iterator<Item = Choice>>(items: impl Fn() -> I, random: &mut Random) -> Option<Choice> {
+    items().nth(random.below(items().count()))
 }
 
 /// Those within the window, those never measured, and those whose measurement is old.

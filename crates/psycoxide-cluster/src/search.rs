@@ -10,6 +10,7 @@
 //! The rule it guards: no node is tried twice in one search (at one address), none outside of the
 //! levels is tried at all, and no step waits: it *says* that there is something worth waiting for.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::Error;
 use crate::breaker::{Admission, By};
 use crate::budget::attempt_share;
 use crate::cluster::Cluster;
-use crate::lease::Attempt;
+use crate::lease::{Attempt, Seat};
 use crate::node::{AddressKind, Node, NodeId};
 use crate::options::{Options, PublicIp};
 use crate::policy::{Choice, Chosen, choose};
@@ -135,7 +136,8 @@ impl Search {
             let tried = self.tried.len();
             return Err(Error::Timeout { tried });
         }
-        let found = cluster.with(|state| {
+        let process = cluster.process();
+        let found = cluster.with_in(process, |state| {
             let found = self.find(state, now, random);
             match (&found, &self.waker) {
                 (Ok(Found::Wait(_)), Some(waker)) => state.line.listen(self.place, waker),
@@ -149,9 +151,8 @@ impl Search {
                 self.full_since = None;
                 self.tried.push(reserved.info.id);
                 let options = self.options.clone();
-                Next::Attempt(Attempt::new(
-                    cluster, reserved, kind, options, now, allowance,
-                ))
+                let seat = Seat::at(cluster, process, reserved.info.id);
+                Next::Attempt(Attempt::new(seat, reserved, kind, options, now, allowance))
             }
             Found::Wait(until) => Next::Wait {
                 until: self.deadline.map_or(until, |deadline| until.min(deadline)),
@@ -174,13 +175,12 @@ impl Search {
         }
         let levels = state.levels(&self.options);
         let kind = state.address_kind(&self.options);
-        let untried: Vec<Vec<NodeId>> = levels
-            .iter()
-            .map(|level| {
-                let fresh = level.iter().filter(|id| !self.tried.contains(id));
-                fresh.copied().collect()
-            })
-            .collect();
+        let mut untried = Cow::Borrowed(&levels);
+        if !self.tried.is_empty() {
+            let is_fresh = |id: &NodeId| !self.tried.contains(id);
+            let fresh = untried.to_mut().iter_mut();
+            fresh.for_each(|level| level.retain(is_fresh));
+        }
         let offers_contacts =
             !self.contacts_offered && self.options.allows_contacts() && state.mode != Mode::Static;
         // However many nodes are listed of which none was ever reached.
@@ -197,7 +197,8 @@ impl Search {
             let node = state.nodes.get(id);
             !offers_contacts || node.is_some_and(|node| !node.breaker.was_costly())
         };
-        let resting: Vec<NodeId> = untried.into_iter().flatten().filter(is_cheap).collect();
+        let left = untried.iter().flatten().copied();
+        let resting: Vec<NodeId> = left.filter(is_cheap).collect();
         if let Some(found) = self.find_resting(state, &resting, kind, now) {
             return Ok(found);
         }

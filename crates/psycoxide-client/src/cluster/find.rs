@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psycoxide_cluster::{
-    Bootstrap, BootstrapTurn, Bootstrapped, Cluster, Entry, Fault, Random, Snapshot, attempt_share,
+    Bootstrap, BootstrapTurn, Bootstrapped, Cluster, Entry, Fault, Snapshot, attempt_share,
 };
 use psycoxide_transport::{Bell, poll};
 
@@ -48,7 +48,6 @@ pub(crate) struct Finder {
     deadline: Option<Instant>,
     bell: Option<Bell>,
     lead: Option<Lead>,
-    random: Random,
 }
 
 /// It is us who ask.
@@ -78,7 +77,6 @@ impl Finder {
             deadline,
             bell: None,
             lead: None,
-            random: random(),
         }
     }
 
@@ -210,7 +208,7 @@ impl Finder {
 
     /// No host gave a list.
     fn give_up(&mut self, lead: Lead, now: Instant) -> Result<ConnectStep<Found>, Error> {
-        lead.turn.fail(now, &mut self.random);
+        lead.turn.fail(now, &mut random());
         for attempt in &lead.attempts {
             let text = format!(
                 "no list of nodes: {} failed: {}",
@@ -252,7 +250,7 @@ impl Finder {
                     contact: Some(endpoint(asked)),
                     peer,
                 };
-                let result = REGISTRY.bootstrapped(turn, &snapshot, now, &mut self.random);
+                let result = REGISTRY.bootstrapped(turn, &snapshot, now, &mut random());
                 match result {
                     Ok(bootstrapped) => {
                         note_rejected(&bootstrapped, &asked.name);

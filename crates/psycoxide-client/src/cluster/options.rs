@@ -56,10 +56,7 @@ impl ClusterOptions {
     /// How to connect to a place that a cluster lists. What is configured for a host is used only
     /// for that very host; for any other there is its name, and the password for that name.
     pub(crate) fn host(&self, place: &Endpoint, configured: &[HostOptions]) -> HostOptions {
-        if let Some(known) = configured
-            .iter()
-            .find(|host| endpoint(host).is_same_as(place))
-        {
+        if let Some(known) = configured.iter().find(|host| is_at(host, place)) {
             return known.clone();
         }
         let name = place.host.to_string();
@@ -98,10 +95,23 @@ impl ClusterOptions {
 /// A configured host as the cluster layer knows it: by its fixed address, if it has one.
 pub(crate) fn endpoint(host: &HostOptions) -> Endpoint {
     match &host.address {
-        HostAddress::Ip(address) => Endpoint::new(address.to_string(), host.port),
+        // Mostly the address is what was given as the name.
+        HostAddress::Ip(address) if host.name.parse() != Ok(*address) => {
+            Endpoint::new(address.to_string(), host.port)
+        }
         HostAddress::Name(name) => Endpoint::new(name, host.port),
-        HostAddress::Unix(_) => Endpoint::new(&host.name, host.port),
+        HostAddress::Ip(_) | HostAddress::Unix(_) => Endpoint::new(&host.name, host.port),
     }
+}
+
+/// Whether the [`endpoint`] of a configured host is this place.
+fn is_at(host: &HostOptions, place: &Endpoint) -> bool {
+    host.port == place.port
+        && match &host.address {
+            HostAddress::Ip(address) => place.host.parse() == Ok(*address),
+            HostAddress::Name(name) => name.eq_ignore_ascii_case(&place.host),
+            HostAddress::Unix(_) => *host.name == *place.host,
+        }
 }
 
 fn load_balance(config: LoadBalance) -> Option<policy::LoadBalance> {
