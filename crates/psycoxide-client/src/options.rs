@@ -77,8 +77,6 @@ pub struct ConnectOptions {
     pub dbname: String,
     /// Command-line options for the server.
     pub options: String,
-    /// All parameters that somebody set, except secrets: keyword and value.
-    pub parameters: Vec<(String, String)>,
     /// All parameters, those included that nobody set.
     pub settings: Settings,
     /// The time for each attempt.
@@ -119,13 +117,6 @@ impl ConnectOptions {
             config::ProtocolVersion::V3_0 => 0,
             config::ProtocolVersion::V3_2 => 2,
         };
-        let set = |origin| !matches!(origin, Origin::Default | Origin::Passfile);
-        let parameters = config
-            .settings
-            .iter()
-            .filter(|setting| set(setting.origin) && !setting.keyword.secret)
-            .map(|setting| (setting.keyword.name.to_owned(), setting.value.clone()))
-            .collect();
         let require_auth = config
             .settings
             .get("require_auth")
@@ -135,7 +126,6 @@ impl ConnectOptions {
             user: config.user.clone(),
             dbname: config.dbname.clone(),
             options: config.options.clone().unwrap_or_default(),
-            parameters,
             settings: config.settings.clone(),
             connect_timeout: Some(config.connect_timeout.unwrap_or(CONNECT_TIMEOUT)),
             startup_parameters: config.server_parameters().into_iter().map(own).collect(),
@@ -223,6 +213,15 @@ impl ConnectOptions {
         let cluster = self.cluster.as_ref();
         let cluster = cluster.ok_or(Error::Misuse("load_balance is off"))?;
         Ok(&cluster.search)
+    }
+
+    /// All parameters that somebody set, except secrets: keyword and value.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let is_set = |origin| !matches!(origin, Origin::Default | Origin::Passfile);
+        self.settings
+            .iter()
+            .filter(move |setting| is_set(setting.origin) && !setting.keyword.secret)
+            .map(|setting| (setting.keyword.name, &*setting.value))
     }
 
     /// The first host, as far as it is known without resolving it.

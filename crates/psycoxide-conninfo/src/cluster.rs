@@ -315,8 +315,8 @@ fn load_balance(settings: &Settings) -> Result<(LoadBalance, LoadBalanceHosts), 
             HostsValue::Cluster(other) if rank(b) < rank(a) => (other, LoadBalanceHosts::Disable),
             _ => {
                 return Err(Error::LoadBalanceConflict {
-                    load_balance: a.value.clone(),
-                    load_balance_hosts: b.value.clone(),
+                    load_balance: a.value.to_string(),
+                    load_balance_hosts: b.value.to_string(),
                 });
             }
         },

@@ -35,10 +35,7 @@ impl Passwords {
         warnings: &mut Vec<Warning>,
     ) -> Self {
         if let Some(setting) = config.settings.filled("password") {
-            return Self(Source::Same(
-                Secret::new(setting.value.as_str()),
-                setting.origin,
-            ));
+            return Self(Source::Same(Secret::new(&*setting.value), setting.origin));
         }
         let passfile = config
             .passfile

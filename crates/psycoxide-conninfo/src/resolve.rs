@@ -45,7 +45,7 @@ pub fn resolve(
     let (user, user_origin) = user(&settings, environment, profile)?;
     settings.put("user", &user, user_origin);
     let (dbname, dbname_origin) = match settings.filled("dbname") {
-        Some(setting) => (setting.value.clone(), setting.origin),
+        Some(setting) => (setting.value.to_string(), setting.origin),
         None => (
             profile.compiled("dbname").unwrap_or(&user).to_owned(),
             Origin::Default,
@@ -161,7 +161,7 @@ fn user(
     profile: Profile,
 ) -> Result<(String, Origin), Error> {
     if let Some(setting) = settings.filled("user") {
-        return Ok((setting.value.clone(), setting.origin));
+        return Ok((setting.value.to_string(), setting.origin));
     }
     match profile.compiled("user") {
         Some(user) => Ok((user.to_owned(), Origin::Default)),

@@ -3,6 +3,7 @@
 //! The rule it guards is libpq's order: given by the caller, then the service file, then the `PG*`
 //! variables, then defaults. A value that is given but empty still hides those after it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::environment::{self, Environment};
@@ -42,8 +43,8 @@ impl fmt::Display for Origin {
 pub struct Setting {
     /// The keyword.
     pub keyword: &'static Keyword,
-    /// The value as text. Mind [`Keyword::secret`] before showing it.
-    pub value: String,
+    /// The value as text; most are compiled in. Mind [`Keyword::secret`] before showing it.
+    pub value: Cow<'static, str>,
     /// Where it came from.
     pub origin: Origin,
 }
@@ -74,7 +75,7 @@ impl Settings {
 
     /// The value of a canonical name.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).map(|setting| setting.value.as_str())
+        self.get(name).map(|setting| &*setting.value)
     }
 
     /// The setting, unless its value is empty: for keywords where empty means not given.
@@ -84,7 +85,7 @@ impl Settings {
 
     /// The value, unless it is empty.
     pub(crate) fn filled_text(&self, name: &str) -> Option<&str> {
-        self.filled(name).map(|setting| setting.value.as_str())
+        self.filled(name).map(|setting| &*setting.value)
     }
 
     /// The value and origin of a name that somebody has set, be it to nothing.
@@ -98,7 +99,7 @@ impl Settings {
         let Some(keyword) = keyword::find(name) else {
             return;
         };
-        let value = value.to_owned();
+        let value = Cow::Owned(value.to_owned());
         let known = |setting: &&mut Setting| setting.keyword.name == keyword.name;
         match self.0.iter_mut().find(known) {
             Some(setting) => (setting.value, setting.origin) = (value, origin),
@@ -148,7 +149,7 @@ pub(crate) fn gather(
         pairs
             .iter()
             .find(|(known, _)| known.name == keyword.name)
-            .map(|(_, value)| value.clone())
+            .map(|(_, value)| Cow::Owned(value.clone()))
     };
     let mut settings = Settings::default();
     for keyword in keyword::all() {
@@ -157,11 +158,11 @@ pub(crate) fn gather(
         } else if let Some(value) = value_in(&of_service, keyword) {
             Some((value, Origin::Service))
         } else if let Some((value, variable)) = of_environment(keyword, environment)? {
-            Some((value, Origin::Environment(variable)))
+            Some((Cow::Owned(value), Origin::Environment(variable)))
         } else {
             keyword
                 .compiled(profile)
-                .map(|value| (value.to_owned(), Origin::Default))
+                .map(|value| (Cow::Borrowed(value), Origin::Default))
         };
         settings.0.extend(found.map(|(value, origin)| Setting {
             keyword,

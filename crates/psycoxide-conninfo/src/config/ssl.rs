@@ -173,7 +173,7 @@ impl SslConfig {
 
         let file = |keyword: &str, default: Option<&str>| match settings.filled(keyword) {
             Some(s) => Some(SslFile {
-                path: PathBuf::from(&s.value),
+                path: PathBuf::from(&*s.value),
                 origin: s.origin,
             }),
             None => default

@@ -344,7 +344,7 @@ impl PGconn {
     #[getter]
     fn _parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let parameters = PyDict::new(py);
-        for (keyword, value) in self.options.iter().flat_map(|o| &o.parameters) {
+        for (keyword, value) in self.options.iter().flat_map(|o| o.parameters()) {
             parameters.set_item(keyword, value)?;
         }
         Ok(parameters)
