@@ -220,6 +220,73 @@ def hung_control(rig: local.Cluster, worker: Worker) -> str:
     return f"{counts(rig, worker)}, longest connect {longest:.1f} s"
 
 
+def joins_crowd(rig: local.Cluster, worker: Worker) -> str:
+    worker.connect(24, how="threads", refresh=0)
+    rig.add("cloud.region.d")
+    worker.connect(24, how="threads", refresh=0)
+    return counts(rig, worker)
+
+
+def joins_and_contact_goes(rig: local.Cluster, worker: Worker) -> str:
+    settings: dict[str, Any] = {"refresh": 0, "delay": 1}
+    worker.connect(12, 1, 2, 3, **settings)
+    rig.add("cloud.region.d")
+    rig.node(1).stop()
+    worker.connect(12, 1, 2, 3, **settings)
+    return "/".join(sorted(counts(rig, worker).split("/")))
+
+
+def bad_key(rig: local.Cluster, worker: Worker) -> str:
+    before = sum(node.attempts for node in rig.nodes)
+    try:
+        worker.connect(1, keys=keys("a:11"))
+        outcome = "connects"
+    except StepFailed as failure:
+        outcome = str(failure).partition(":")[0]
+    return f"{outcome}, attempts: {sum(node.attempts for node in rig.nodes) - before}"
+
+
+def blackhole(rig: local.Cluster, worker: Worker) -> str:
+    settings: dict[str, Any] = {"timeout": 6, "delay": 60}
+    worker.connect(3, 1, 3, **settings)
+    worker.do("close")
+    rig.node(2).blackhole()
+    first = worker.connect(12, 1, 3, **settings)["longest"]
+    second = worker.connect(12, 1, 3, **settings)["longest"]
+    found = counts(rig, worker)
+    return f"{found}, longest connects {first:.1f} s and then {second:.1f} s"
+
+
+def full_node(rig: local.Cluster, worker: Worker) -> str:
+    worker.connect(3, 1)
+    worker.do("close")
+    rig.node(2).refuse("53300", "sorry, too many clients already")
+    worker.connect(12, 1)
+    return counts(rig, worker)
+
+
+def unreachable(rig: local.Cluster, worker: Worker) -> str:
+    rows = [dict(node._row()) for node in rig.nodes]
+    rig.publish({**row, "host": f"127.0.1.{n}"} for n, row in enumerate(rows))
+    worker.connect(4, 1)
+    return counts(rig, worker)
+
+
+def no_database(rig: local.Cluster, worker: Worker) -> str:
+    worker.connect(3)
+    before = sum(node.attempts for node in rig.nodes)
+    try:
+        worker.connect(1, dbname="nowhere")
+    except StepFailed:
+        pass
+    attempts = sum(node.attempts for node in rig.nodes) - before
+    try:
+        worker.connect(9)
+    except StepFailed as failure:
+        return f"attempts: {attempts}, then {failure}"
+    return f"attempts: {attempts}, then {counts(rig, worker)}"
+
+
 def bad_option(rig: local.Cluster, worker: Worker) -> str:
     worker.connect(3)
     before = sum(node.attempts for node in rig.nodes)
@@ -262,17 +329,24 @@ SCENARIOS = [
     Scenario("A1", "12 connections, one after the other", "4/4/4", simple()),
     Scenario("A3", "30 threads, cold start", "10/10/10", simple(30, how="threads")),
     Scenario("A4", "30 tasks of asyncio, cold start", "10/10/10", simple(30, how="tasks")),
+    Scenario("A5", "6 sync and 6 async in one process", "4/4/4", simple(12, how="both")),
     Scenario("A7", "the server ends node 2's four; all closed; 12 more", "4/4/4", killed_backends),
     Scenario("A8", "node 1's four dropped without close; 4 more", "4/4/4", dropped),
     Scenario("A9", "two clusters in one process, 9 each", "3/3/3/3/3/3", two_clusters, TWO),
     Scenario("A10", "one cluster by two host lists, 6 each", "4/4/4", two_names),
     Scenario("B1", "keys a, c", "6/0/6", simple(keys=keys("a", "c"))),
+    Scenario("B2", "keys a, b:1, c:2", "6/6/0", simple(keys=keys("a", "b:1", "c:2"))),
     Scenario("B3", "keys a:1, b:2, c:3", "12/0/0", simple(keys=keys("a:1", "b:2", "c:3"))),
+    Scenario("B4", "keys *, b:1, c:2", "4/4/4", simple(keys=keys("*", "b:1", "c:2"))),
     Scenario("B5", "keys BAD:1, b:2, c:3", "0/12/0", simple(keys=keys("BAD:1", "b:2", "c:3"))),
+    Scenario("B6", "keys BAD:1, b:2, c:2", "0/6/6", simple(keys=keys("BAD:1", "b:2", "c:2"))),
+    Scenario("B7", "keys BAD:1, BAD:2, *:3", "4/4/4", simple(keys=keys("BAD:1", "BAD:2", "*:3"))),
     Scenario(
         "B8", "keys a:1, c:5, node 1 down", "0/0/12", down(1, contact=2, keys=keys("a:1", "c:5"))
     ),
     Scenario("B9", "key BAD", "4/4/4", simple(keys=keys("BAD"))),
+    Scenario("B10", "key a:11", "an error, attempts: 0", bad_key),
+    Scenario("C1", "3 primaries, 3 replicas: any", "2/2/2/2/2/2", simple(), SIX),
     Scenario(
         "C2a", "3 primaries, 3 replicas: only-rr", "0/0/0/4/4/4", simple(value="only-rr"), SIX
     ),
@@ -284,8 +358,36 @@ SCENARIOS = [
         down(4, 5, 6, contact=1, value="prefer-rr"),
         SIX,
     ),
+    Scenario(
+        "C4",
+        "primaries down: prefer-primary",
+        "0/0/0/4/4/4",
+        down(1, 2, 3, contact=4, value="prefer-primary"),
+        SIX,
+    ),
+    Scenario(
+        "C5",
+        "keys a:1, b:2, node 1 down",
+        "0/6/0/6/0/0",
+        down(1, contact=5, keys=keys("a:1", "b:2")),
+        SIX,
+    ),
+    Scenario(
+        "C6",
+        "keys a:1, b:2, only-rr",
+        "0/0/0/12/0/0",
+        simple(keys=keys("a:1", "b:2"), value="only-rr"),
+        SIX,
+    ),
     Scenario("D3", "18; node 1 down, 18 more; back, 18 more", "16/16/16", returns, ["a", "a", "a"]),
+    Scenario("D4", "24 threads; node 4 joins; 24 threads", "12/12/12/12", joins_crowd),
     Scenario("D5", "9; node 4 joins; 9 more (sorted)", "4/4/5/5", joins),
+    Scenario(
+        "D6",
+        "12; node 4 joins, the contact goes; 12 more (sorted)",
+        "0/6/7/7",
+        joins_and_contact_goes,
+    ),
     Scenario(
         "E1",
         "control node hung, 12 threads, connect_timeout=3",
@@ -294,12 +396,21 @@ SCENARIOS = [
     ),
     Scenario(
         "E2",
+        "node 2 swallows packets, connect_timeout=6; 12, 12 more",
+        "12/0/12, one timeout in all",
+        blackhole,
+    ),
+    Scenario(
+        "",
         "state of the control connection between refreshes",
         "idle, or none kept",
         control_state,
     ),
     Scenario("E3", "rolling restart of all; node 4 joins; 12 more", "3/3/3/3", rolling),
-    Scenario("E4", "3; one with a bad option; 9 more", "attempts: 1, then 4/4/4", bad_option),
+    Scenario("E4a", "3; one with a bad option; 9 more", "attempts: 1, then 4/4/4", bad_option),
+    Scenario("E4b", "3; one to a missing database; 9 more", "attempts: 1, then 4/4/4", no_database),
+    Scenario("E5", "node 2 has too many connections (53300)", "6/0/6", full_node),
+    Scenario("E6", "no listed address can be reached, the contact can", "4/0/0", unreachable),
     Scenario("G1", "PostgreSQL without yb_servers()", "12/0/0", simple(12, 1), 3, False),
     Scenario("H1a", "URI, load balancing as a query parameter", "4/4/4", simple(uri=True)),
     Scenario("H1b", "URI with topology keys b", "0/12/0", simple(uri=True, keys=keys("b"))),

@@ -66,8 +66,9 @@ def parameters(driver: str, base: dict[str, str], settings: dict[str, Any]) -> d
             found[names[name]] = str(settings[name])
     if "timeout" in settings:
         found["connect_timeout"] = str(settings["timeout"])
-    if "options" in settings:
-        found["options"] = settings["options"]
+    for name in ("options", "dbname"):
+        if name in settings:
+            found[name] = settings[name]
     if driver == "psycoxide" and settings.get("gentle") is False:
         found["yb_slow_start_secs"] = "0"
     return found
@@ -138,6 +139,12 @@ class Session:
                 thread.start()
             for thread in threads:
                 thread.join()
+        elif how == "both":
+            for _ in range(count // 2):
+                one()
+                if errors:
+                    break
+                self.gather(1, found)
         else:
             self.gather(count, found)
         if errors:
@@ -149,7 +156,7 @@ class Session:
             raise NotApplicable("has no asyncio interface")
         import asyncio
 
-        self.loop = asyncio.new_event_loop()
+        self.loop = self.loop or asyncio.new_event_loop()
         connect = self.module.AsyncConnection.connect
 
         async def main() -> list[Any]:

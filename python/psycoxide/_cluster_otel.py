@@ -30,6 +30,7 @@ _UNITS = {
     "refreshes": "{refresh}",
     "refresh_failures": "{refresh}",
     "lost": "{connection}",
+    "retries": "{transaction}",
     "connections": "{connection}",
     "connecting": "{connection}",
     "connects": "{connection}",
