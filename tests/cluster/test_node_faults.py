@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import resource
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -303,6 +306,32 @@ def test_all_nodes_down(rig: Rig) -> None:
     rig.node(2).restart()
     rig.one()
     assert rig.cluster.wait_connections([0, 1, 0]) == [0, 1, 0]
+
+
+def test_lack_of_descriptors_is_no_sign_of_life(rig: Rig) -> None:
+    """What goes wrong before a node is asked says nothing of the node."""
+    rig.use(1)
+    rig.one(**PATIENT).close()
+    rig.down(1)
+    with pytest.raises(psycoxide.OperationalError):
+        rig.one(**PATIENT)
+    position = rig.known().events().next
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = max(int(name) for name in os.listdir("/dev/fd")) + 1
+    held = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.dup(0))
+        with pytest.raises(psycoxide.OperationalError, match="[Tt]oo many open files"):
+            rig.one(**PATIENT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in held:
+            os.close(fd)
+    assert breakers(rig) != ["closed"]
+    assert rig.known().events(position).events == []
 
 
 def test_contact_is_down_from_the_start(rig: Rig) -> None:

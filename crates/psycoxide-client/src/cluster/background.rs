@@ -21,7 +21,7 @@ use psycoxide_transport::resolve::resolve_within;
 
 use super::notes::{Flag, Level, Subject, note};
 use super::servers::{FetchServers, Servers, control_connect};
-use super::{REGISTRY, fault_of, random};
+use super::{REGISTRY, fault_of, random, tell};
 use crate::error::Error;
 use crate::operations::connect::{ConnectStep, Steps};
 use crate::options::ConnectOptions;
@@ -435,7 +435,7 @@ impl Worker {
             Err(error) => {
                 let text = format!("node {} is still down: {error}", attempt.info().private);
                 note(Subject::Nodes, Level::Debug, text);
-                attempt.failed(fault_of(&error), now, &mut self.random);
+                tell(attempt, &error, now, &mut self.random);
             }
         }
         true

@@ -3,7 +3,9 @@
 //! The rule it guards: what is wrong with us, or on this machine, is no node's fault. A rejected
 //! certificate ends the search: whoever presents it may be anybody.
 
-use psycoxide_cluster::{Fault, classify};
+use std::time::Instant;
+
+use psycoxide_cluster::{Attempt, Fault, Random, classify};
 use psycoxide_connection::Error as MachineError;
 use psycoxide_transport::TlsError;
 
@@ -30,6 +32,42 @@ pub(crate) fn fault_of(error: &Error) -> Fault {
         Error::TlsRefused | Error::Conninfo(_) | Error::Misuse(_) | Error::Cluster(_) => {
             Fault::Client
         }
+    }
+}
+
+/// Tells an attempt that it came to nothing, and why. Whose fault it was.
+///
+/// A node that was not even asked, because something is wrong on this machine, is neither blamed nor
+/// thought to be well; one of another kind than `target_session_attrs` wants is well.
+pub(crate) fn tell(attempt: Attempt, error: &Error, now: Instant, random: &mut Random) -> Fault {
+    let fault = fault_of(error);
+    if is_of_another_kind(error) {
+        attempt.failed(Fault::Client, now, random);
+    } else if was_asked(error) {
+        attempt.failed(fault, now, random);
+    }
+    fault
+}
+
+/// Whether a server was reached that `target_session_attrs` does not want.
+pub(crate) fn is_of_another_kind(error: &Error) -> bool {
+    match error {
+        Error::SessionAttrs { .. } => true,
+        Error::Connect(attempts) => attempts
+            .last()
+            .is_some_and(|attempt| is_of_another_kind(&attempt.error)),
+        _ => false,
+    }
+}
+
+fn was_asked(error: &Error) -> bool {
+    match error {
+        Error::Connect(attempts) => attempts
+            .last()
+            .is_none_or(|attempt| was_asked(&attempt.error)),
+        Error::Io { source, .. } => !psycoxide_transport::is_local(source),
+        Error::Conninfo(_) | Error::Misuse(_) | Error::Cluster(_) => false,
+        _ => true,
     }
 }
 
@@ -68,6 +106,14 @@ mod tests {
             Fault::Soft,
             "another node may be of the kind"
         );
+    }
+
+    #[test]
+    fn who_was_not_asked_is_not_known_to_be_well() {
+        let io = |number| Error::io("connecting")(io::Error::from_raw_os_error(number));
+        // EMFILE and ECONNREFUSED of Linux.
+        assert!(!was_asked(&io(24)) && was_asked(&io(111)));
+        assert!(!was_asked(&Error::Misuse("")) && was_asked(&Error::TlsRefused));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use member::Member;
 pub use options::ClusterOptions;
 
 pub(crate) use background::{attend, know};
-pub(crate) use fault::fault_of;
+pub(crate) use fault::{fault_of, is_of_another_kind, tell};
 pub(crate) use find::{Finder, Found, READABLE, wait_for_bell};
 pub(crate) use options::endpoint;
 

@@ -19,8 +19,8 @@ use super::super::session_attrs::SessionAttrs;
 use super::{Answer, ConnectHosts, ConnectStep, Steps, Variation};
 use crate::cluster::notes::{Level, Subject, note};
 use crate::cluster::{
-    ClusterOptions, Finder, Found, Member, READABLE, endpoint, fault_of, know, random,
-    wait_for_bell,
+    ClusterOptions, Finder, Found, Member, READABLE, endpoint, fault_of, is_of_another_kind, know,
+    random, tell, wait_for_bell,
 };
 use crate::error::{Attempt, Error};
 use crate::options::{ConnectOptions, HostOptions};
@@ -142,16 +142,11 @@ impl Balanced {
                     }
                 },
                 Err(error) => {
-                    let fault = fault_of(&error);
                     let text = format!("node {}: {error}", attempt.info().private);
                     note(Subject::Connect, Level::Debug, text);
-                    // A server of another kind is well; others may want just that.
-                    let blame = match is_of_another_kind(&error) {
-                        true => Fault::Client,
-                        false => fault,
-                    };
-                    attempt.failed(blame, now, &mut self.random);
-                    if blame == Fault::Client
+                    let fault = tell(attempt, &error, now, &mut self.random);
+                    // It was reached: the configured hosts are no nearer.
+                    if is_of_another_kind(&error)
                         && let Some((_, search)) = &mut self.search
                     {
                         search.forgo_contacts();
@@ -348,17 +343,6 @@ impl Balanced {
         let bell = self.bell.as_ref().ok_or(Error::Closed)?;
         let fd = bell.as_fd().as_raw_fd();
         Ok(ConnectStep::Io(fd, READABLE, Some(until)))
-    }
-}
-
-/// Whether a server was reached that `target_session_attrs` does not want.
-fn is_of_another_kind(error: &Error) -> bool {
-    match error {
-        Error::SessionAttrs { .. } => true,
-        Error::Connect(attempts) => attempts
-            .last()
-            .is_some_and(|attempt| is_of_another_kind(&attempt.error)),
-        _ => false,
     }
 }
 
