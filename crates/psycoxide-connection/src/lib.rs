@@ -22,6 +22,7 @@ mod error;
 mod event;
 mod machine;
 mod query;
+mod row_buffer;
 mod startup;
 
 pub mod auth;
