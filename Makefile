@@ -70,6 +70,8 @@ lint: build $(BUILD)/lint-tools ## check format, lints, types and generated file
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	MYPYPATH=python $(BIN)/stubtest --ignore-disjoint-bases --concise \
+		--allowlist tests/typing/stubtest psycoxide._core
 	$(BIN)/python tools/unasync.py --check
 
 .PHONY: fmt
