@@ -7,7 +7,7 @@
 //!
 //! - *input*: [`Machine::room`] and [`Machine::received`] take bytes from the peer,
 //!   [`Machine::closed_by_peer`] tells that there will be none;
-//! - *commands* ([`Machine::query`], [`Machine::bind`], …) queue messages for the peer;
+//! - *commands* ([`Machine::query`], [`Machine::execute`], …) queue messages for the peer;
 //! - *output*: [`Machine::outgoing`] and [`Machine::sent`] give the bytes to send,
 //!   [`Machine::next_event`] what has happened;
 //! - *getters*.

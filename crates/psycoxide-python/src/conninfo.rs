@@ -93,7 +93,7 @@ fn conninfo_options<'py>(py: Python<'py>, conninfo: &str) -> PyResult<Vec<Bound<
         .collect()
 }
 
-/// All options with the values in use, as [`conninfo_defaults`]; without settings none has one.
+/// All options with the values in use, as `conninfo_defaults`; without settings none has one.
 ///
 /// # Errors
 /// When there is no memory for them.

@@ -3,7 +3,7 @@
 //! [`CopyBase`] gathers what is written into pieces and takes what is read apart; what has to wait
 //! for the server it returns as an operation, run at once on a synchronous connection and awaited on
 //! the other. The statement that begins a COPY and its end belong to the cursor
-//! ([`crate::cursor::copy`]).
+//! (`crate::cursor::copy`).
 //!
 //! What it knows stands under a lock that is never held while Python runs: what dumpers, loaders
 //! and iterators need is taken out and put back.

@@ -1,7 +1,7 @@
 //! Dates, times, timestamps and intervals to the classes of `datetime`.
 //!
 //! PostgreSQL's calendar is longer than Python's, and its time of day reaches 24:00: what becomes of
-//! a date that does not fit is said in [`beyond`](super::beyond), a time raises `DataError`. See
+//! a date that does not fit is said in [`beyond`], a time raises `DataError`. See
 //! the manual's [date/time types](https://www.postgresql.org/docs/current/datatype-datetime.html).
 
 use psycoxide_types::date::{self, Date, DateFormat, DateStyle};
