@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::Error;
 use crate::breaker::{Admission, By};
 use crate::budget::attempt_share;
 use crate::cluster::Cluster;
@@ -26,6 +25,7 @@ use crate::policy::{Choice, Chosen, choose};
 use crate::random::Random;
 use crate::state::{Mode, Reserved, State};
 use crate::wakers::Topic;
+use crate::{Endpoint, Error};
 
 /// How long a caller waits for room at the right node before the next best will do. Long enough for
 /// a connect on a sound network, so that counts stay even; short enough when a node hangs.
@@ -108,6 +108,14 @@ impl Search {
     /// mend.
     pub fn forgo_contacts(&mut self) {
         self.contacts_offered = true;
+    }
+
+    /// Whether a node at this place was tried in vain.
+    pub fn has_tried(&self, cluster: &Cluster, endpoint: &Endpoint) -> bool {
+        cluster.with(|state| {
+            let mut tried = self.tried.iter().filter_map(|id| state.nodes.get(id));
+            tried.any(|node| node.info.is_at(endpoint))
+        })
     }
 
     /// Gives up: whoever waits behind this search moves up.

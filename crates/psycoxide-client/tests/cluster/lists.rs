@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use psycoxide_testkit::{Script, Server, backend};
 
 use crate::stand_in::{
-    COLUMNS, NOBODY, Row, answer, attempts, balanced, cluster_of, contact, node,
+    COLUMNS, NOBODY, Row, answer, attempts, balanced, cluster_of, contact, listing, node,
 };
-use crate::support::{connect, connect_with, error as server_error, ready};
+use crate::support::{connect, connect_with, error as server_error, options, ready};
 
 #[test]
 fn rows_that_make_no_sense_do_no_harm() {
@@ -110,5 +110,24 @@ fn a_list_that_never_comes_leaves_time_for_the_contact() {
         "{took:?}"
     );
     pgconn.close();
+    contact.finish();
+}
+
+#[test]
+fn a_contact_that_was_tried_as_a_node_comes_last() {
+    let list = listing("u-tried", &[("127.0.0.1", NOBODY[0])]);
+    let asked = Script::new().startup().expect(b'Q').send(list).close();
+    let refusal = backend::error("FATAL", "57P03", "not yet");
+    let refuses = Script::new().expect_packet(3 << 16).send(refusal).close();
+    let contact = Server::start(vec![asked, refuses]);
+    let text = format!(
+        "host=127.0.0.1,127.0.0.1 port={},{} load_balance=true",
+        NOBODY[0],
+        contact.address().port()
+    );
+    let told = attempts(&connect(&options(&text)).unwrap_err());
+    assert!(told[0].contains("refused"), "the node: {told:?}");
+    assert_eq!(told[1], "not yet", "{told:?}");
+    assert!(told[2].contains("refused"), "{told:?}");
     contact.finish();
 }

@@ -226,6 +226,12 @@ impl Balanced {
                 let hosts = &self.options.hosts;
                 self.order
                     .retain(|index| !hosts.get(*index).is_some_and(drained));
+                // Nodes that were tried a moment ago come last.
+                let tried = |index: &usize| {
+                    let host = hosts.get(*index);
+                    host.is_some_and(|host| search.has_tried(&cluster, &endpoint(host)))
+                };
+                self.order.sort_by_key(tried);
                 if self.order.is_empty() {
                     self.phase = Phase::Searching;
                     return Ok(None);
