@@ -335,6 +335,44 @@ def test_parameters_are_told_and_secrets_are_not(rig: local.Cluster) -> None:
         assert "password" not in told
 
 
+AMONG_GREEN_THREADS = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import gevent, sys
+import psycoxide
+from psycoxide import cluster
+
+found = cluster.get(sys.argv[1])
+found.refresh()
+print("hang", flush=True)
+sys.stdin.readline()
+ticks = []
+
+def tick():
+    while True:
+        gevent.sleep(0.01)
+        ticks.append(1)
+
+gevent.spawn(tick)
+try:
+    found.refresh(timeout=0.5)
+except psycoxide.OperationalError:
+    print(len(ticks))
+"""
+
+
+def test_green_threads_go_on_during_a_refresh(start_cluster: Any) -> None:
+    pytest.importorskip("gevent")
+    command = [sys.executable, "-c", AMONG_GREEN_THREADS]
+    with start_cluster(1) as running:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen([*command, running.dsn], text=True, **pipes) as process:
+            assert process.stdout.readline() == "hang\n"
+            running.node(1).hang()
+            output, _ = process.communicate("go on\n", timeout=30)
+        assert int(output) > 10, "the others had their turns"
+
+
 IN_A_PROCESS_OF_ITS_OWN = """
 import os, pathlib, sys
 import psycoxide

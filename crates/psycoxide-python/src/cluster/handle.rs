@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::log;
+use crate::cooperative;
 
 /// Host, port, cloud, region, zone, type, uuid, public address.
 pub type NodeTuple = (
@@ -222,12 +223,21 @@ impl ClusterRefresh {
     fn wait(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let limit = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::MAX);
         let begun = Instant::now();
+        let cooperative = cooperative::is_wanted(py)?;
         loop {
             let left = limit.saturating_sub(begun.elapsed());
-            let pause = left.min(BLOCKING_INTERVAL);
-            let ended = py.detach(|| wait_refreshed(&self.cluster, self.ticket, pause));
+            let ended = if cooperative {
+                // Other green threads run meanwhile.
+                self.cluster.is_refreshed(self.ticket)
+            } else {
+                let pause = left.min(BLOCKING_INTERVAL);
+                py.detach(|| wait_refreshed(&self.cluster, self.ticket, pause))
+            };
             if ended || left.is_zero() {
                 return Ok(self.outcome(py) == Some(true));
+            }
+            if cooperative {
+                cooperative::pause(py)?;
             }
             py.check_signals()?;
         }
