@@ -13,18 +13,20 @@ from textwrap import dedent
 
 import pytest
 
+from support.programs import search_path
+
 ALIAS = Path(__file__).parent.parent / "packages" / "psycopg-alias" / "src"
 INSTALL = "import psycoxide; psycoxide.install_as_psycopg()\n"
 
 
 def run(program: str, *, distribution: bool = False, path: Path | None = None) -> str:
     """Run `program` in a new interpreter and return what it printed."""
-    folders = [str(ALIAS)] if distribution else []
+    folders = [ALIAS] if distribution else []
     if path is not None:
-        folders.append(str(path))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PYTHONWARNINGS": "error"}
+        folders.append(path)
+    variables = {"PYTHONPATH": search_path(*folders), "PYTHONWARNINGS": "error"}
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | variables
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from psycoxide import local
+from support.programs import search_path
 
 ALIAS = Path(__file__).parent.parent / "packages" / "psycopg-alias" / "src"
 PAGE_PORT = 5433
@@ -77,7 +78,7 @@ def run_page(first_line: str, server: local.Server, tmp_path: Path) -> list[str]
         [sys.executable, str(program)],
         capture_output=True,
         text=True,
-        env=environment | {"PYTHONPATH": str(ALIAS), "PYTHONWARNINGS": "default"},
+        env=environment | {"PYTHONPATH": search_path(ALIAS), "PYTHONWARNINGS": "default"},
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()
