@@ -27,6 +27,9 @@ const COSTLY: Duration = Duration::from_millis(200);
 /// How long such trials are left to the background task before a caller makes one all the same.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// The background task tries a node no more often than this, whatever pause the application wants.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Delays are spread by this share, so that processes do not come back together.
 const JITTER: f64 = 0.2;
 
@@ -90,6 +93,7 @@ pub(crate) struct Breaker {
     /// The end of the pause after a soft fault.
     penalty: Option<Instant>,
     last_fault: Option<Instant>,
+    last_trial: Option<Instant>,
     was_costly: bool,
     /// When it closed after having been open; slow start counts from here.
     recovered: Option<Instant>,
@@ -141,15 +145,23 @@ impl Breaker {
 
     /// When the background task should make the trial, if nobody did before.
     pub(crate) fn probe_at(&self) -> Option<Instant> {
-        match self.state {
+        let wanted = match self.state {
             State::Open { until } => Some(until),
             State::HalfOpen { trying: false, .. } => self.penalty.or(self.last_fault),
             State::Closed | State::HalfOpen { trying: true, .. } => None,
-        }
+        };
+        wanted.map(|at| self.next_probe().map_or(at, |next| next.max(at)))
+    }
+
+    fn next_probe(&self) -> Option<Instant> {
+        self.last_trial.map(|at| at + PROBE_INTERVAL)
     }
 
     pub(crate) fn admits(&self, now: Instant, by: By) -> Admission {
         if self.penalty.is_some_and(|end| now < end) {
+            return Admission::No;
+        }
+        if by == By::Probe && self.next_probe().is_some_and(|next| now < next) {
             return Admission::No;
         }
         match self.state {
@@ -189,6 +201,7 @@ impl Breaker {
             State::Open { until } => Some(until).filter(|until| now < *until),
             State::HalfOpen { pause, .. } => pause,
         };
+        self.last_trial = Some(now);
         let trying = true;
         self.change(State::HalfOpen { trying, pause });
     }

@@ -283,6 +283,24 @@ fn nodes_that_hang_take_turns_in_being_tried() {
 }
 
 #[test]
+fn a_dead_node_is_not_stormed_even_without_a_pause() {
+    let mut world = three();
+    let client = Client::at(&[1]).with(|options| {
+        options.failed_host_reconnect_delay = Duration::ZERO;
+    });
+    drop(world.connect_each(&client, 3));
+    world.kill(&[2]);
+    drop(world.connect_each(&client, 3));
+    let before = counters(&world).trials;
+    world.wait(Duration::from_secs(20));
+    let trials = counters(&world).trials - before;
+    assert!((15..=21).contains(&trials), "{trials}");
+    world.start(&[2]);
+    world.wait(Duration::from_secs(2));
+    assert_eq!(states(&world), [BreakerState::Closed; 3]);
+}
+
+#[test]
 fn no_more_connect_to_a_node_at_once_than_allowed() {
     let mut world = World::new(&["a"], 1);
     let client = Client::at(&[1]).with(|options| options.max_connecting_per_node = 2);
