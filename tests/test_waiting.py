@@ -180,7 +180,7 @@ def test_without_interval(wait, pair):
     timer = later(0.1, theirs.send, b"x")
     found = wait(patient(Wait.R), ours.fileno(), 0)
     timer.join()
-    assert len(found) > 10
+    assert len(found) > 3
 
 
 @pytest.mark.parametrize("interval, error", [(None, ValueError), ("1", TypeError)])
