@@ -27,7 +27,6 @@ def convert(source: str) -> str:
         ("async def f(self): await self.g()", "def f(self): self.g()"),
         ("async with block:", "with block:"),
         ("def __aenter__(self) -> AsyncCursor[Row]:", "def __enter__(self) -> Cursor[Row]:"),
-        ("raise StopAsyncIteration", "raise StopIteration"),
         ("AsyncIterator[Row]", "Iterator[Row]"),
         ("awaited = Asynchronous", "awaited = Asynchronous"),
     ],

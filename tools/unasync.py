@@ -29,7 +29,6 @@ RULES = [
     (r"\basync (?=def\b|with\b)", ""),
     (r"\bawait[ \t]+", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
-    (r"\bStopAsyncIteration\b", "StopIteration"),
     (r"\bAsyncGenerator\[(\w+), None\]", r"Generator[\1, None, None]"),
     (r"\bwait_async as wait\b", "wait"),
     (r"\bAsync(?=[A-Z])", ""),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from .. import _errors_base as e
+
+# unasync: insert
+# from .. import _core
+# unasync: end
 from .._base.copy import extends
 from .._base.cursor import BaseCursor
 from .._generic import Row
@@ -181,6 +185,16 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
     def __aiter__(self: Self) -> Self:
         return self
 
+    # unasync: insert
+    # if TYPE_CHECKING:
+    #
+    #     def __next__(self) -> Row: ...
+    #
+    # else:
+    #     __next__ = _core.CursorBase._next_row
+    #
+    # unasync: end
+    # unasync: remove
     async def __anext__(self) -> Row:
         if self._pending:
             await self._receive()
@@ -188,6 +202,7 @@ class AsyncCursor(BaseCursor["AsyncConnection[Any]", Row]):
             raise StopAsyncIteration("no more records to return")
         return self._fetchone()  # type: ignore[return-value]
 
+    # unasync: end
     async def scroll(self, value: int, mode: str = "relative") -> None:
         """Move to another row of the current result: the one fetched next.
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from .. import _errors_base as e
+
+from .. import _core
 from .._base.copy import extends
 from .._base.cursor import BaseCursor
 from .._generic import Row
@@ -182,12 +184,12 @@ class Cursor(BaseCursor["Connection[Any]", Row]):
     def __iter__(self: Self) -> Self:
         return self
 
-    def __next__(self) -> Row:
-        if self._pending:
-            self._receive()
-        if not self._has_more():
-            raise StopIteration("no more records to return")
-        return self._fetchone()  # type: ignore[return-value]
+    if TYPE_CHECKING:
+
+        def __next__(self) -> Row: ...
+
+    else:
+        __next__ = _core.CursorBase._next_row
 
     def scroll(self, value: int, mode: str = "relative") -> None:
         """Move to another row of the current result: the one fetched next.

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use psycoxide_connection::{ExecStatus, QueryResult};
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyStopIteration, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -132,6 +133,32 @@ impl CursorBase {
         })
     }
 
+    /// Claims the next row, and finds what is needed to make it, in one look: `None` where anything
+    /// else has to be done than to make one more row of the same result.
+    #[inline]
+    pub(crate) fn claim_next<'py>(slf: &Bound<'py, Self>) -> Option<(Source<'py>, Range<usize>)> {
+        let py = slf.py();
+        let mut inner = slf.get().lock();
+        if inner.closed || inner.pending.count > 0 {
+            return None;
+        }
+        let source = Source {
+            transformer: inner.transformer.as_ref()?.bind(py).clone(),
+            result: Arc::clone(inner.results.current()?),
+            loaders: Arc::clone(inner.loaders.as_ref()?),
+            maker: inner.maker.as_ref()?.clone_ref(py),
+        };
+        let start = inner.results.position();
+        if source.result.status != ExecStatus::TuplesOk || start >= source.result.rows.len() {
+            return None;
+        }
+        inner.results.set_position(start + 1);
+        if let Some(server) = inner.server.as_deref_mut() {
+            server.advance(1);
+        }
+        Some((source, start..start + 1))
+    }
+
     /// Claims up to `count` rows: nobody else gets them.
     pub(crate) fn claim(&self, count: usize) -> Range<usize> {
         let mut inner = self.lock();
@@ -150,8 +177,25 @@ impl CursorBase {
 impl CursorBase {
     /// The next row, or `None` when there is none left.
     fn _fetchone<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some((source, range)) = Self::claim_next(slf) {
+            return source.load_one(range);
+        }
         let source = Self::source(slf)?;
         source.load_one(slf.get().claim(1))
+    }
+
+    /// The next row of the iteration, on a synchronous connection.
+    fn _next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some((source, range)) = Self::claim_next(slf)
+            && let Some(row) = source.load_one(range)?
+        {
+            return Ok(row);
+        }
+        if slf.get().is_pending() {
+            slf.call_method0(intern!(slf.py(), "_receive"))?;
+        }
+        let row = Self::_fetchone(slf)?;
+        row.ok_or_else(|| PyStopIteration::new_err("no more records to return"))
     }
 
     /// Whether there are rows left. Fails where there is nothing to fetch from.

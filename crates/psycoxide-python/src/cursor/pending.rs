@@ -18,7 +18,7 @@ pub(crate) struct Pending {
     /// The number of the current execution.
     execution: u64,
     /// How many results of it are on their way.
-    count: usize,
+    pub(super) count: usize,
     /// The number, in the pipeline, of the last of its queries.
     last: u64,
 }

@@ -50,6 +50,14 @@ struct Name {
     quoted: Vec<u8>,
 }
 
+impl Server {
+    /// Notes that so many rows lie behind that did not before.
+    pub(super) fn advance(&mut self, rows: usize) {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.position = Some(self.position.unwrap_or(0).saturating_add(rows));
+    }
+}
+
 impl CursorBase {
     /// Reads or changes what a cursor on the server knows.
     fn with_server<T>(&self, work: impl FnOnce(&mut Server) -> T) -> PyResult<T> {
@@ -109,8 +117,7 @@ impl CursorBase {
 
     fn advance(&self, rows: usize) {
         if let Some(server) = self.lock().server.as_deref_mut() {
-            let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-            server.position = Some(server.position.unwrap_or(0).saturating_add(rows));
+            server.advance(rows);
         }
     }
 
@@ -255,6 +262,11 @@ impl CursorBase {
 
     /// The next row of the iteration, on a synchronous connection.
     fn _server_next<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some((source, range)) = Self::claim_next(slf)
+            && let Some(row) = source.load_one(range)?
+        {
+            return Ok(row);
+        }
         if !slf.get()._has_unread()
             && (slf.get().lock().closed || !Self::_server_fetch_page(slf)?.is_truthy()?)
         {
