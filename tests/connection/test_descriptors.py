@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import queue
 import select
@@ -394,5 +395,36 @@ def test_opened_while_others_are_closed(dsn, run: Run) -> None:
                 closing.put(None)
             for thread in threads:
                 thread.join()
+
+    run(body())
+
+
+# -- in a process that was forked off
+
+
+@pytest.mark.parametrize("by_a_thread", [False, True])
+def test_a_child_leaves_the_connection_alone(dsn, run: Run, by_a_thread) -> None:
+    """Neither what it closes nor what it forgets shuts the parent's connection down."""
+
+    async def body() -> None:
+        conn: Any = await psycoxide.AsyncConnection.connect(dsn, autocommit=True)
+        await conn.execute("SELECT 1")
+        child = os.fork()
+        if child == 0:
+            try:
+                if by_a_thread:
+                    closed_by_a_thread(conn)
+                else:
+                    conn.pgconn.finish()
+                del conn
+                gc.collect()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        cur = await conn.execute("SELECT pg_sleep(0.01), 2")
+        assert (await cur.fetchone())[1] == 2
+        await conn.close()
 
     run(body())
