@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -117,6 +120,29 @@ def test_without_load_balance_nothing_happens(rig: Rig, value: str | None) -> No
     assert cluster.clusters() == []
     assert [now - then for now, then in zip(rig.attempts(), before)] == [0, 1, 0]
     assert rig.cluster.control_connections() == [0, 0, 0]
+
+
+def first_bytes(**parameters: str) -> bytes:
+    """What a server is sent at first by who connects with these."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        base = {"host": "127.0.0.1", "port": port, "user": "u", "dbname": "d"}
+        settings = {**base, "sslmode": "disable", "connect_timeout": "5", **parameters}
+        with ThreadPoolExecutor(1) as pool:
+            failing = pool.submit(psycoxide.connect, **settings)
+            with server.accept()[0] as client:
+                sent = client.recv(4096)
+            assert isinstance(failing.exception(), psycoxide.OperationalError)
+    return sent
+
+
+def test_without_load_balance_the_same_is_sent() -> None:
+    """Byte by byte what psycopg sends for these parameters."""
+    body = b"\0\3\0\0user\0u\0database\0d\0application_name\0x\0\0"
+    expected = struct.pack("!i", len(body) + 4) + body
+    assert first_bytes(application_name="x") == expected
+    settings = {"load_balance": "false", "topology_keys": "a.b.c", "yb_policy": "p2c"}
+    assert first_bytes(application_name="x", **settings) == expected
 
 
 def test_libpqs_values_keep_libpqs_meaning(rig: Rig) -> None:
