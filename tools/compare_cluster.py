@@ -317,9 +317,13 @@ def control_state(rig: local.Cluster, worker: Worker) -> str:
     return ", ".join(sorted(found)) or "none kept"
 
 
-def cost(rig: local.Cluster, worker: Worker) -> str:
-    times = worker.do("cost", base=rig.contact(1), rounds=200)
-    return f"{times['balanced']:.2f} ms; {times['plain']:.2f} ms without"
+def cost(*numbers: int) -> Callable[..., str]:
+    def run(rig: local.Cluster, worker: Worker) -> str:
+        hosts = [rig.contact(number) for number in numbers]
+        times = worker.do("cost", base=rig.contact(*numbers), hosts=hosts, rounds=300)
+        return f"{times['balanced']:.2f} ms; {times['plain']:.2f} ms without"
+
+    return run
 
 
 SIX = [keys(zone) for zone in "abc"] + [keys(f"{zone}/read_replica") for zone in "bcd"]
@@ -414,7 +418,8 @@ SCENARIOS = [
     Scenario("G1", "PostgreSQL without yb_servers()", "12/0/0", simple(12, 1), 3, False),
     Scenario("H1a", "URI, load balancing as a query parameter", "4/4/4", simple(uri=True)),
     Scenario("H1b", "URI with topology keys b", "0/12/0", simple(uri=True, keys=keys("b"))),
-    Scenario("I1", "time of a connect, median of 200", "as without", cost, 1),
+    Scenario("I1a", "time of a connect to one node, median of 300", "as without", cost(1), 1),
+    Scenario("I1b", "to three nodes; without: their hosts in turn", "as without", cost(1, 2, 3)),
 ]
 
 

@@ -192,13 +192,20 @@ class Session:
         open_connections[:] = [conn for conn in open_connections if conn.info.host not in hosts]
         gc.collect()
 
-    def cost(self, base: dict[str, str], rounds: int) -> dict[str, float]:
-        """The median of a connect in milliseconds, with load balancing and without, in turns."""
+    def cost(
+        self, base: dict[str, str], hosts: list[dict[str, str]], rounds: int
+    ) -> dict[str, float]:
+        """The median of a connect in milliseconds, with load balancing and without.
+
+        They are taken in pairs, first the one and then the other. Without load balancing the hosts
+        are connected to in turn.
+        """
         balanced = parameters(self.driver, base, {})
         spent: dict[str, list[float]] = {"balanced": [], "plain": []}
         self.module.connect(**balanced).close()
-        for _ in range(rounds):
-            for name, found in (("balanced", balanced), ("plain", base)):
+        for number in range(rounds):
+            pair = [("balanced", balanced), ("plain", hosts[number % len(hosts)])]
+            for name, found in pair if number % 2 else reversed(pair):
                 start = time.perf_counter()
                 conn = self.module.connect(**found)
                 spent[name].append((time.perf_counter() - start) * 1000)
