@@ -1,17 +1,15 @@
 //! Those who wait for room at a node, first come first served.
 //!
-//! The rule it guards: room for one connection wakes a few of those who want that node, the longest
-//! waiting first, not all of hundreds; and whoever comes later does not take it from them. Only those
-//! who may use the same nodes stand in each other's way, and only as long as they keep asking.
+//! The rule it guards: room for one connection wakes one of those who want that node, the longest
+//! waiting, not all of hundreds; and whoever comes later does not take it from him. Only those who
+//! may use the same nodes stand in each other's way, and only as long as they keep asking. Who was
+//! woken passes on what he does not use: if he gives up, or if there is room for another.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::node::NodeId;
-
-/// How many are woken by room for one: the first may have given up.
-const FOR_ONE: usize = 2;
 
 /// How late somebody may be to ask again, on a busy machine, before his place counts no more.
 const GRACE: Duration = Duration::from_millis(100);
@@ -73,24 +71,26 @@ impl Line {
     }
 
     /// There is room for one at this node: whom to wake.
-    pub(crate) fn wake_for(&mut self, node: NodeId) -> Vec<Waker> {
-        let fitting = self
-            .places
-            .values_mut()
-            .filter(|place| place.nodes.contains(&node));
-        fitting
-            .filter_map(|place| place.waker.take())
-            .take(FOR_ONE)
-            .collect()
+    pub(crate) fn wake_for(&mut self, node: NodeId) -> Option<Waker> {
+        let mut places = self.places.values_mut();
+        places.find_map(|place| match place.nodes.contains(&node) {
+            true => place.waker.take(),
+            false => None,
+        })
+    }
+
+    /// How many of those who wait for these nodes are about to ask again.
+    pub(crate) fn awake(&self, nodes: &[NodeId]) -> usize {
+        let places = self.places.values();
+        places
+            .filter(|place| place.waker.is_none() && place.nodes == nodes)
+            .count()
     }
 
     /// Somebody has left who may have been woken for room that is the next one's now.
-    pub(crate) fn wake_next(&mut self) -> Vec<Waker> {
-        let places = self.places.values_mut();
-        places
-            .filter_map(|place| place.waker.take())
-            .take(FOR_ONE)
-            .collect()
+    pub(crate) fn wake_next(&mut self) -> Option<Waker> {
+        let mut places = self.places.values_mut();
+        places.find_map(|place| place.waker.take())
     }
 
     /// Something has changed for all.
@@ -106,10 +106,6 @@ mod tests {
 
     const A: NodeId = NodeId(1);
     const B: NodeId = NodeId(2);
-
-    fn woken(wakers: &[Waker]) -> usize {
-        wakers.len()
-    }
 
     #[test]
     fn first_come_first_served() {
@@ -135,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn room_for_one_wakes_the_first_few_who_want_it() {
+    fn room_for_one_wakes_the_first_who_wants_it() {
         let mut line = Line::default();
         let now = Instant::now();
         let mut places = [None; 6];
@@ -143,17 +139,22 @@ mod tests {
             line.wait(place, vec![if index < 2 { A } else { B }], now);
             line.listen(*place, Waker::noop());
         }
-        assert_eq!(woken(&line.wake_for(B)), FOR_ONE);
-        assert_eq!(woken(&line.wake_for(A)), 2);
-        assert_eq!(woken(&line.wake_for(A)), 0);
+        assert_eq!((line.awake(&[A]), line.awake(&[B])), (0, 0));
+        for (node, waiting) in [(B, 4), (A, 2)] {
+            for woken in 0..waiting {
+                assert_eq!(line.awake(&[node]), woken);
+                assert!(line.wake_for(node).is_some());
+            }
+            assert!(line.wake_for(node).is_none());
+        }
         line.listen(places[0], Waker::noop());
         line.listen(places[1], Waker::noop());
-        assert_eq!(woken(&line.wake_next()), FOR_ONE);
+        assert!(line.wake_next().is_some());
         line.listen(places[0], Waker::noop());
-        assert_eq!(woken(&line.wake_all()), 3);
-        assert_eq!(woken(&line.wake_all()), 0);
+        assert_eq!(line.wake_all().len(), 2);
+        assert_eq!(line.wake_all().len(), 0);
         line.leave(&mut places[0]);
         line.listen(places[0], Waker::noop());
-        assert_eq!(woken(&line.wake_all()), 0);
+        assert_eq!(line.wake_all().len(), 0);
     }
 }

@@ -31,6 +31,9 @@ use crate::{Endpoint, Error};
 /// a connect on a sound network, so that counts stay even; short enough when a node hangs.
 const ROOM_PATIENCE: Duration = Duration::from_millis(250);
 
+/// So many times that long sleeps who has so many before him that it will not be his turn earlier.
+const MOST_TURNS: usize = 8;
+
 /// How long a caller waits for the outcome of others' trials when nothing else is left.
 const TRIAL_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -290,14 +293,37 @@ impl Search {
             false => Chosen::Busy,
         };
         match chosen {
-            Chosen::Node(id) => self.take(state, id, kind, now, left),
+            Chosen::Node(id) => {
+                let found = self.take(state, id, kind, now, left);
+                state.line.leave(&mut self.place);
+                // One was woken for the room there was; there may be more of it.
+                if state.room_at(&nodes, &options) > state.line.awake(&nodes) {
+                    let known = nodes.iter().filter_map(|id| state.nodes.get(id));
+                    let choices: Vec<Choice> = known.map(choice).collect();
+                    let mut random = random.clone();
+                    let next = choose(policy, &choices, patient, Some(id), window, &mut random);
+                    if let Chosen::Node(next) = next {
+                        let woken = state.line.wake_for(next);
+                        state.wakers.wake(woken);
+                    }
+                }
+                found
+            }
             Chosen::Busy => {
                 if self.full_since.is_none() {
                     state.counters.waits += 1;
                 }
                 let since = *self.full_since.get_or_insert(now);
                 let end = since + ROOM_PATIENCE;
-                let until = if now < end { end } else { now + ROOM_PATIENCE };
+                let until = if is_turn && now < end {
+                    end
+                } else {
+                    // Who is far back is woken when it is his turn; hundreds who ask four times
+                    // a second whether it is would keep the processor from those who connect.
+                    let room = nodes.len() * options.max_connecting_per_node.max(1) as usize;
+                    let turns = (1 + ahead / room.max(1)).min(MOST_TURNS);
+                    now + ROOM_PATIENCE * turns as u32
+                };
                 state.line.wait(&mut self.place, nodes, until);
                 Some(Found::Wait(until))
             }

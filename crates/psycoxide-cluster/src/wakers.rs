@@ -40,7 +40,7 @@ impl Wakers {
     }
 
     /// Has these woken.
-    pub(crate) fn wake(&mut self, wakers: Vec<Waker>) {
+    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
         self.due.extend(wakers);
     }
 

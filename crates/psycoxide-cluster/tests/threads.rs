@@ -178,3 +178,69 @@ fn whoever_waits_longest_is_the_next() {
     let later = now + Duration::from_secs(1);
     assert!(next(&mut late, later).is_some());
 }
+
+#[derive(Default)]
+struct Count(AtomicU32);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_was_woken_passes_on_the_room_that_is_left() {
+    static REGISTRY: Registry = Registry::new(std::process::id);
+    let random = &mut Random::new(5);
+    let Bootstrap::Lead(turn) = REGISTRY
+        .entry(&[place(1)])
+        .begin(Instant::now(), Duration::ZERO)
+    else {
+        panic!("nobody else is here");
+    };
+    let mut two = snapshot();
+    two.rows.pop();
+    let bootstrapped = REGISTRY.bootstrapped(turn, &two, Instant::now(), random);
+    let cluster = bootstrapped.unwrap().cluster;
+    let one_each = Arc::new(Options {
+        max_connecting_per_node: 1,
+        ..Options::default()
+    });
+    let now = Instant::now();
+    let search = || Search::new(one_each.clone(), now, None);
+    let next = |search: &mut Search| match search.next(&cluster, now, &mut Random::new(2)).unwrap()
+    {
+        Next::Attempt(attempt) => Some(attempt),
+        Next::Wait { .. } => None,
+        Next::Contacts { .. } => panic!("all nodes are there"),
+    };
+    // One node has a connection, and a second on the way there; the other has one on the way.
+    let _lease = next(&mut search()).unwrap().connected(now);
+    let to_the_emptier = next(&mut search()).unwrap();
+    let to_the_fuller = next(&mut search()).unwrap();
+
+    let counts: [Arc<Count>; 2] = Default::default();
+    let mut waiting = [search(), search()];
+    for (search, count) in waiting.iter_mut().zip(&counts) {
+        assert!(next(search).is_none());
+        search.listen(&count.clone().into());
+        assert!(next(search).is_none());
+    }
+    let woken = || {
+        counts
+            .each_ref()
+            .map(|count| count.0.load(Ordering::Relaxed))
+    };
+    // There is room, but at the wrong node.
+    let _second = to_the_fuller.connected(now);
+    assert_eq!(woken(), [1, 0]);
+    assert!(next(&mut waiting[0]).is_none());
+    // Now it is the right one, and after that the other one is right as well.
+    let _third = to_the_emptier.connected(now);
+    assert_eq!(woken(), [2, 0]);
+    let first = next(&mut waiting[0]).unwrap();
+    assert_eq!(woken(), [2, 1]);
+    let second = next(&mut waiting[1]).unwrap();
+    assert_ne!(first.info().id, second.info().id);
+    assert_eq!(woken(), [2, 1]);
+}
