@@ -45,7 +45,7 @@ test: build $(BUILD)/postgresql ## run the Rust and Python tests on a server of 
 
 .PHONY: test-cluster
 test-cluster: build $(BUILD)/postgresql ## run the scenarios on the stand-in cluster (ARGS="--stress-seconds 60")
-	$(BIN)/python -m pytest -m cluster $(ARGS)
+	$(BIN)/python -m pytest -m cluster --timed $(ARGS)
 
 .PHONY: compare-cluster
 compare-cluster: release $(BUILD)/compare-tools ## compare with YugabyteDB's drivers on the stand-in cluster (ARGS="--only A7")

@@ -57,12 +57,14 @@ def test_no_further_round_trip(rig: Rig) -> None:
     assert sum(rig.attempts()) - before == 20
 
 
+@pytest.mark.timed
 def test_time_with_one_node(rig: Rig) -> None:
     """The median of load_balance=true is within 5 % of that of false, at the same server."""
     rig.use(1)
     expect_no_cost(rig.dsn(), [rig.dsn(load_balance="false")])
 
 
+@pytest.mark.timed
 def test_time_with_three_nodes(rig: Rig) -> None:
     """The same with three nodes: compared with who connects to their hosts in turn.
 

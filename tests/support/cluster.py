@@ -48,15 +48,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="how long nodes die and return in the stress test (default: 10)",
     )
+    group.addoption(
+        "--timed",
+        action="store_true",
+        help="run the tests marked `timed` too, on a machine that does nothing else",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--yugabyte-dsn"):
-        return
-    skip = pytest.mark.skip(reason="needs a real YugabyteDB: give its DSN by --yugabyte-dsn")
-    for item in items:
-        if item.get_closest_marker("yugabyte"):
-            item.add_marker(skip)
+    for marker, option, reason in (
+        ("yugabyte", "--yugabyte-dsn", "needs a real YugabyteDB: give its DSN by --yugabyte-dsn"),
+        ("timed", "--timed", "needs a machine that does nothing else: say so by --timed"),
+    ):
+        if config.getoption(option):
+            continue
+        skip = pytest.mark.skip(reason=reason)
+        for item in items:
+            if item.get_closest_marker(marker):
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")
