@@ -26,8 +26,9 @@ pub trait PyOperation: Operation<Output = ()> + Send {
     /// What the caller gets instead.
     fn finish(&mut self, py: Python<'_>, shared: &Shared) -> PyResult<Finish>;
 
-    /// Whether it is a part of the COPY that goes on, while which others have to wait.
-    fn is_part_of_copy(&self) -> bool {
+    /// Whether it is a part of what the connection is reserved for, a COPY or a stream that goes on:
+    /// meanwhile all others have to wait.
+    fn has_reservation(&self) -> bool {
         false
     }
 }
@@ -65,7 +66,7 @@ pub fn run<O: PyOperation>(
     shared: &Shared,
     operation: &mut O,
 ) -> PyResult<Option<Py<PyAny>>> {
-    let turn = shared.turn().take(py, operation.is_part_of_copy())?;
+    let turn = shared.turn().take(py, operation.has_reservation())?;
     let result = loop {
         let output = driver::run_in_turn(py, shared, operation, None);
         match output.and_then(|_| operation.finish(py, shared)) {

@@ -47,13 +47,13 @@ enum Owner {
 
 impl State {
     #[inline]
-    fn is_free(&self, part_of_copy: bool) -> bool {
-        !self.taken && (part_of_copy || self.reserved.is_none())
+    fn is_free(&self, has_reservation: bool) -> bool {
+        !self.taken && (has_reservation || self.reserved.is_none())
     }
 
     #[inline]
-    fn try_take(&mut self, part_of_copy: bool) -> bool {
-        let free = self.is_free(part_of_copy);
+    fn try_take(&mut self, has_reservation: bool) -> bool {
+        let free = self.is_free(has_reservation);
         self.taken |= free;
         self.turns += u64::from(free);
         free
@@ -100,26 +100,26 @@ impl Turn {
     /// `OperationalError` where it would wait for itself: in the thread that copies, unless this is a
     /// part of the copy, and in handlers called meanwhile; what a signal handler raises.
     #[inline]
-    pub fn take(&self, py: Python<'_>, part_of_copy: bool) -> PyResult<TurnGuard<'_>> {
-        if self.lock().try_take(part_of_copy) {
+    pub fn take(&self, py: Python<'_>, has_reservation: bool) -> PyResult<TurnGuard<'_>> {
+        if self.lock().try_take(has_reservation) {
             return Ok(TurnGuard(self));
         }
         self.wanted.fetch_add(1, Ordering::Relaxed);
-        let taken = self.wait(py, part_of_copy);
+        let taken = self.wait(py, has_reservation);
         self.wanted.fetch_sub(1, Ordering::Relaxed);
         taken?;
         Ok(TurnGuard(self))
     }
 
-    fn wait(&self, py: Python<'_>, part_of_copy: bool) -> PyResult<()> {
+    fn wait(&self, py: Python<'_>, has_reservation: bool) -> PyResult<()> {
         let me = self.me(py)?;
         loop {
-            if self.is_for_itself(me, part_of_copy) {
+            if self.is_for_itself(me, has_reservation) {
                 return Err(error::copying());
             }
             if self.cooperative {
                 cooperative::pause(py)?;
-                if self.lock().try_take(part_of_copy) {
+                if self.lock().try_take(has_reservation) {
                     return Ok(());
                 }
                 continue;
@@ -127,9 +127,11 @@ impl Turn {
             let got = py.detach(|| {
                 let (mut state, _) = self
                     .free
-                    .wait_timeout_while(self.lock(), INTERVAL, |state| !state.is_free(part_of_copy))
+                    .wait_timeout_while(self.lock(), INTERVAL, |state| {
+                        !state.is_free(has_reservation)
+                    })
                     .unwrap_or_else(PoisonError::into_inner);
-                state.try_take(part_of_copy)
+                state.try_take(has_reservation)
             });
             if got {
                 return Ok(());
@@ -147,9 +149,9 @@ impl Turn {
     }
 
     /// Whether this thread would wait for itself.
-    fn is_for_itself(&self, me: Owner, part_of_copy: bool) -> bool {
+    fn is_for_itself(&self, me: Owner, has_reservation: bool) -> bool {
         let state = self.lock();
-        (state.reserved == Some(me) && !part_of_copy) || state.telling == Some(me)
+        (state.reserved == Some(me) && !has_reservation) || state.telling == Some(me)
     }
 
     /// Notes that this thread, which has the turn, calls handlers, until the guard is dropped:

@@ -9,7 +9,6 @@
 //! and iterators need is taken out and put back.
 
 pub mod read;
-pub mod statement;
 
 mod decode;
 mod encode;

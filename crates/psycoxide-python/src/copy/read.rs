@@ -245,7 +245,7 @@ impl PyOperation for ReceiveOperation {
         Ok(Finish::Done(Some(more)))
     }
 
-    fn is_part_of_copy(&self) -> bool {
+    fn has_reservation(&self) -> bool {
         true
     }
 }

@@ -222,7 +222,7 @@ impl PyOperation for SendOperation {
         Ok(Finish::Done(None))
     }
 
-    fn is_part_of_copy(&self) -> bool {
+    fn has_reservation(&self) -> bool {
         true
     }
 }

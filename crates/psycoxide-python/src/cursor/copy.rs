@@ -14,11 +14,11 @@ use pyo3::prelude::*;
 use super::CursorBase;
 use super::fetch::status_name;
 use super::results::Results;
-use crate::copy::statement;
 use crate::error::{self, ProgrammingError};
 use crate::event_loop;
 use crate::operation::{Finish, PyOperation, submit};
 use crate::pq::result::PGresult;
+use crate::query::Binding;
 use crate::shared::Shared;
 
 /// Reserves the connection for the COPY that has begun.
@@ -105,10 +105,11 @@ impl CursorBase {
     ) -> PyResult<Bound<'py, PyAny>> {
         let shared = slf.get().shared()?;
         crate::driver::check_usable(&shared)?;
-        let text = statement::compose(slf, &shared, query, params)?;
+        // The server takes no parameters here, so they become literals.
+        let (query, _) = Self::bind(slf, &shared, Binding::Client, query, params)?;
         slf.get().reset();
         let operation = BeginOperation {
-            begin: BeginCopy::new(Arc::new(Query::new(text))),
+            begin: BeginCopy::new(query),
             begun: None,
             cursor: slf.clone().unbind(),
         };
@@ -247,7 +248,7 @@ impl PyOperation for EndOperation {
         )))
     }
 
-    fn is_part_of_copy(&self) -> bool {
+    fn has_reservation(&self) -> bool {
         true
     }
 }

@@ -230,7 +230,7 @@ impl PyOperation for StreamOperation {
         Ok(Finish::Done(Some(rows.into_any().unbind())))
     }
 
-    fn is_part_of_copy(&self) -> bool {
+    fn has_reservation(&self) -> bool {
         self.state.is_reserved()
     }
 }

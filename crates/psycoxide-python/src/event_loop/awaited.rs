@@ -66,16 +66,16 @@ impl AsyncOperation {
             Stage::New(operation) => {
                 driver::check_usable(&self.shared)?;
                 let event_loop = enter_loop(py, &self.shared)?;
-                let part_of_copy = operation.is_part_of_copy();
+                let has_reservation = operation.has_reservation();
                 let copier = {
                     let mut state = lock(&self.shared);
-                    if state.is_free(part_of_copy) {
+                    if state.is_free(has_reservation) {
                         state.busy = true;
                         state.turns += 1;
                         drop(state);
                         return self.start(py, operation);
                     }
-                    let copier = state.reserved.as_ref().filter(|_| !part_of_copy);
+                    let copier = state.reserved.as_ref().filter(|_| !has_reservation);
                     copier.map(|task| task.clone_ref(py))
                 };
                 if let Some(copier) = copier
@@ -86,7 +86,7 @@ impl AsyncOperation {
                 }
                 let future = new_future(py, &event_loop)?;
                 lock(&self.shared)
-                    .queue(part_of_copy)
+                    .queue(has_reservation)
                     .push_back(future.clone_ref(py));
                 self.set_stage(Stage::Queued(operation, future.clone_ref(py)));
                 Ok(Some(future))

@@ -49,12 +49,12 @@ pub struct LoopState {
 
 impl LoopState {
     /// Whether an operation can have the turn now.
-    fn is_free(&self, part_of_copy: bool) -> bool {
-        !self.busy && (part_of_copy || self.reserved.is_none())
+    fn is_free(&self, has_reservation: bool) -> bool {
+        !self.busy && (has_reservation || self.reserved.is_none())
     }
 
-    fn queue(&mut self, part_of_copy: bool) -> &mut VecDeque<Py<PyAny>> {
-        if part_of_copy {
+    fn queue(&mut self, has_reservation: bool) -> &mut VecDeque<Py<PyAny>> {
+        if has_reservation {
             &mut self.queue_of_copy
         } else {
             &mut self.queue
