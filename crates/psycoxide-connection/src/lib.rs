@@ -22,7 +22,6 @@ mod error;
 mod event;
 mod machine;
 mod query;
-mod row_buffer;
 mod startup;
 
 pub mod auth;

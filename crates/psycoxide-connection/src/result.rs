@@ -1,7 +1,7 @@
 //! What a query gives back: rows in one shared buffer, their description, the command tag.
 //!
-//! A [`RowSet`] keeps `DataRow` messages as they came, one after the other in one buffer, and
-//! remembers where each starts; nothing is decoded and nothing is allocated per row
+//! A [`RowSet`] keeps the bodies of `DataRow` messages as they came, one after the other in one
+//! buffer, and remembers where each starts; nothing is decoded and nothing is allocated per row
 //! or cell. Values are decoded when somebody fetches them.
 
 use std::sync::Arc;
@@ -9,15 +9,14 @@ use std::sync::Arc;
 use psycoxide_protocol::Oid;
 use psycoxide_protocol::backend::{ErrorFields, Field};
 
-use crate::row_buffer::{Place, RowBuffer};
-
 /// The rows of one result, undecoded.
 #[derive(Clone, Debug, Default)]
 pub struct RowSet {
     /// Whole `DataRow` messages, headers included.
-    data: RowBuffer,
-    /// For each row, where its message starts in `data`.
-    starts: Vec<Place>,
+    data: Vec<u8>,
+    /// For each row, where the body starts in `data`. Invariant: `5 <= start <= data.len()` and
+    /// the four bytes before it are the message's length.
+    starts: Vec<usize>,
 }
 
 /// The bytes before a message's body: its tag and its length.
@@ -40,21 +39,23 @@ impl RowSet {
     /// length (-1: NULL) and bytes. Lengths inside it are *not* checked yet.
     #[inline]
     pub fn row(&self, index: usize) -> Option<&[u8]> {
-        let message = self.data.from(*self.starts.get(index)?, 1)?;
-        let (length, rest) = message.split_first_chunk()?;
-        rest.get(..(u32::from_be_bytes(*length) as usize).checked_sub(4)?)
+        let start = *self.starts.get(index)?;
+        let length = self.data.get(start - 4..start)?;
+        let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
+        self.data.get(start..start + length - 4)
     }
 
     /// The bytes held, headers included.
     pub fn size(&self) -> usize {
-        self.data.size()
+        self.data.len()
     }
 
     /// Appends one whole `DataRow` message, header included.
     #[inline]
     pub(crate) fn push_message(&mut self, message: &[u8]) {
         debug_assert!(message.len() >= HEADER);
-        self.starts.push(self.data.append(message));
+        self.starts.push(self.data.len() + HEADER);
+        self.data.extend_from_slice(message);
     }
 
     /// Builds rows from values, as `PQsetvalue` and tests need it: `None` is NULL.
