@@ -272,11 +272,11 @@ def unreachable(rig: local.Cluster, worker: Worker) -> str:
     return counts(rig, worker)
 
 
-def no_database(rig: local.Cluster, worker: Worker) -> str:
+def client_fault(rig: local.Cluster, worker: Worker, **wrong: str) -> str:
     worker.connect(3)
     before = sum(node.attempts for node in rig.nodes)
     try:
-        worker.connect(1, dbname="nowhere")
+        worker.connect(1, **wrong)
     except StepFailed:
         pass
     attempts = sum(node.attempts for node in rig.nodes) - before
@@ -285,21 +285,14 @@ def no_database(rig: local.Cluster, worker: Worker) -> str:
     except StepFailed as failure:
         return f"attempts: {attempts}, then {failure}"
     return f"attempts: {attempts}, then {counts(rig, worker)}"
+
+
+def no_database(rig: local.Cluster, worker: Worker) -> str:
+    return client_fault(rig, worker, dbname="nowhere")
 
 
 def bad_option(rig: local.Cluster, worker: Worker) -> str:
-    worker.connect(3)
-    before = sum(node.attempts for node in rig.nodes)
-    try:
-        worker.connect(1, options="-c no_such_setting=1")
-    except StepFailed:
-        pass
-    attempts = sum(node.attempts for node in rig.nodes) - before
-    try:
-        worker.connect(9)
-    except StepFailed as failure:
-        return f"attempts: {attempts}, then {failure}"
-    return f"attempts: {attempts}, then {counts(rig, worker)}"
+    return client_fault(rig, worker, options="-c no_such_setting=1")
 
 
 def control_state(rig: local.Cluster, worker: Worker) -> str:
