@@ -25,7 +25,8 @@ def rig(start_cluster: Any) -> Iterator[local.Cluster]:
 
 @pytest.fixture
 def reader() -> Iterator[Any]:
-    """What exports; `psycoxide.cluster` is registered."""
+    """What exports; `psycoxide.cluster` is registered, and knows of no cluster."""
+    cluster.forget()
     reader = export.InMemoryMetricReader()
     provider = sdk.MeterProvider([reader])
     cluster.register_otel(provider.get_meter("psycoxide"))
