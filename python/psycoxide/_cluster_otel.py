@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, TypeAlias
 
-    from opentelemetry.metrics import CallbackOptions, Meter, Observation
+    from opentelemetry.metrics import CallbackOptions, Meter, Observation  # type: ignore[import-not-found, unused-ignore]
 
     #: Attributes and number.
     Sample: TypeAlias = tuple[dict[str, str], float]
@@ -45,7 +45,7 @@ _UNITS = {
 def register(meter: Meter | None) -> None:
     """Make the instruments; see :func:`psycoxide.cluster.register_otel`."""
     try:
-        from opentelemetry import metrics
+        from opentelemetry import metrics  # type: ignore[import-not-found, unused-ignore]
     except ImportError as ex:
         raise ImportError(
             "register_otel() needs the package opentelemetry-api, which is not installed"

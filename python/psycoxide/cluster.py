@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, TypeAlias
 
-    from opentelemetry.metrics import Meter
+    from opentelemetry.metrics import Meter  # type: ignore[import-not-found, unused-ignore]
 
     from ._core import _NodeTuple
     from .abc import AddressMap, ConnParam
