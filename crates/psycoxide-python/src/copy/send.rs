@@ -1,7 +1,5 @@
 //! Sending what was gathered: operations of the COPY that goes on.
 
-use std::sync::Arc;
-
 use psycoxide_client::operations::copy_in::SendCopy;
 use psycoxide_client::operations::{Operation, Step};
 use psycoxide_client::{Connection, Error};
@@ -22,15 +20,7 @@ use crate::shared::Shared;
 impl CopyBase {
     /// Sends what was gathered.
     fn _send<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let shared = slf.get().shared()?;
-        let operation = SendOperation {
-            sender: Sender::default(),
-            source: Source::Gathered,
-            copy: Some(slf.clone().unbind()),
-            cursor: slf.get().cursor(py)?,
-        };
-        operation.start(py, &shared)
+        SendOperation::start(slf, None)
     }
 
     /// Encodes and sends the rows of an iterator.
@@ -38,15 +28,7 @@ impl CopyBase {
         slf: &Bound<'py, Self>,
         rows: &Bound<'py, PyIterator>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let shared = slf.get().shared()?;
-        let operation = SendOperation {
-            sender: Sender::default(),
-            source: Source::Rows(rows.clone().unbind()),
-            copy: Some(slf.clone().unbind()),
-            cursor: slf.get().cursor(py)?,
-        };
-        operation.start(py, &shared)
+        SendOperation::start(slf, Some(rows))
     }
 }
 
@@ -74,8 +56,8 @@ impl CursorBase {
                 bytes: Vec::new(),
                 large: Some(bytes),
             }),
-            source: Source::Given,
             copy: None,
+            rows: None,
             cursor: slf.clone().unbind(),
         };
         submit(slf.py(), &shared, operation)
@@ -136,30 +118,32 @@ impl Operation for Sender {
     }
 }
 
-/// Where the data come from.
-#[derive(Debug)]
-enum Source {
-    /// The caller has given them.
-    Given,
-    /// What the copy has gathered.
-    Gathered,
-    /// Rows to be encoded.
-    Rows(Py<PyIterator>),
-}
-
 /// Sends what there is, and goes on as long as there is more.
 struct SendOperation {
     sender: Sender,
-    source: Source,
+    /// What has gathered the data, unless the caller has given them.
     copy: Option<Py<CopyBase>>,
+    /// The rows that it gathers next.
+    rows: Option<Py<PyIterator>>,
     cursor: Py<CursorBase>,
 }
 
 impl SendOperation {
-    /// Takes the first data and submits it.
-    fn start<'py>(mut self, py: Python<'py>, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
-        self.load(py)?;
-        submit(py, shared, self)
+    /// Sends what a copy has gathered, and then these rows.
+    fn start<'py>(
+        copy: &Bound<'py, CopyBase>,
+        rows: Option<&Bound<'py, PyIterator>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = copy.py();
+        let shared = copy.get().shared()?;
+        let mut operation = SendOperation {
+            sender: Sender::default(),
+            copy: Some(copy.clone().unbind()),
+            rows: rows.map(|rows| rows.clone().unbind()),
+            cursor: copy.get().cursor(py)?,
+        };
+        operation.load(py)?;
+        submit(py, &shared, operation)
     }
 
     /// Takes the next data; `false` if there are none.
@@ -168,9 +152,9 @@ impl SendOperation {
             return Ok(false);
         };
         let copy = copy.bind(py);
-        let more = match &self.source {
-            Source::Rows(rows) => CopyBase::add_rows(copy, rows.bind(py))?,
-            Source::Gathered | Source::Given => true,
+        let more = match &self.rows {
+            Some(rows) => CopyBase::add_rows(copy, rows.bind(py))?,
+            None => true,
         };
         // Rows that do not fill a piece are gathered with what comes later.
         if !more {
@@ -212,7 +196,7 @@ impl PyOperation for SendOperation {
         if let Some(copy) = &self.copy {
             copy.bind(py).get().report(py)?;
         }
-        if matches!(self.source, Source::Rows(_)) && self.load(py)? {
+        if self.rows.is_some() && self.load(py)? {
             return Ok(Finish::Again);
         }
         if let Some(copy) = &self.copy {
